@@ -1,0 +1,17 @@
+/** Cookies ignore ports, so ours wear our name; over https the browser itself guards the prefix (RFC 6265bis, 4.1.3). */
+export function cookieNames(issuer: string) {
+  const https = issuer.startsWith('https:')
+  const host = https ? '__Host-' : ''
+  const secure = https ? '__Secure-' : ''
+  return {
+    csrf: `${host}anteroom_csrf`,
+    session: `${host}anteroom_session`,
+    // Scoped to the path of one interaction, which `__Host-` does not allow.
+    interaction: `${secure}anteroom_interaction`,
+    resume: `${secure}anteroom_resume`,
+    /** Which app a person came from, so that a stale page can lead back there. */
+    origin: `${host}anteroom_origin`,
+  }
+}
+
+export const cookieOptions = { httpOnly: true, sameSite: 'lax', path: '/' } as const
