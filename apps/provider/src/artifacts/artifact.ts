@@ -1,0 +1,80 @@
+// How one thing the protocol engine remembers becomes a row, and how it is known without its secret being kept.
+import { digest } from '../lib/digest.ts'
+
+/** The engine's own words. Those named here have a column; the others, unknown ones too, survive in the JSON. */
+export type Payload = {
+  jti?: string
+  grantId?: string
+  accountId?: string
+  clientId?: string
+  uid?: string
+  userCode?: string
+  consumed?: unknown
+}
+
+/** `id` as the engine knows it; `lifetime` in seconds from now, none means for ever. */
+export type Artifact = { kind: string; id: string; payload: Payload; lifetime?: number }
+
+/** Kinds whose id is the secret itself: whoever holds it may act, so the table holds only its SHA-256. */
+const BEARER = new Set([
+  'AccessToken',
+  'AuthorizationCode',
+  'ClientCredentials',
+  'InitialAccessToken',
+  'PreAuthorizedCode',
+  'PushedAuthorizationRequest',
+  'RefreshToken',
+  'RegistrationAccessToken',
+  'Session',
+])
+
+/** Kinds that die with the grant they were issued from. */
+const GRANTED = new Set([
+  'AccessToken',
+  'AuthorizationCode',
+  'BackchannelAuthenticationRequest',
+  'DeviceCode',
+  'PreAuthorizedCode',
+  'RefreshToken',
+])
+
+const LONGEST_KEY = 512
+/** A lifetime may be whatever `exp` a client wrote into its assertion; a century is as good as for ever. */
+const CENTURY = 100 * 365 * 24 * 60 * 60
+
+/** The value of the `id` column. */
+export const rowId = (kind: string, id: string): string => (BEARER.has(kind) ? digest(id) : columnText(id))
+
+/**
+ * PostgreSQL's text holds neither NUL nor half a surrogate pair, and its indexes no long value. Such a text, typed by
+ * someone trying, is known by its digest instead: looked up it is not found, which is all there is to say about it.
+ */
+export function columnText(text: string): string {
+  const fits = text.isWellFormed() && !text.includes('\0') && text.length <= LONGEST_KEY
+  return fits ? text : digest(JSON.stringify(text))
+}
+
+/** In the order of `COLUMNS` in `store.ts`. */
+export function toRow({ kind, id, payload, lifetime }: Artifact): unknown[] {
+  const { jti, grantId, accountId, clientId, uid, userCode, consumed } = payload
+  const kept = { ...payload, jti: BEARER.has(kind) ? undefined : jti, consumed: undefined }
+  return [
+    kind,
+    rowId(kind, id),
+    GRANTED.has(kind) ? optionalText(grantId) : null,
+    optionalText(accountId),
+    optionalText(clientId),
+    optionalText(uid),
+    optionalText(userCode),
+    JSON.stringify(kept),
+    lifetime === undefined ? null : Math.min(lifetime, CENTURY),
+    Boolean(consumed),
+  ]
+}
+
+/** The payload as the engine gave it, the id it was asked for put back. */
+export function withId(kind: string, id: string, payload: Payload): Payload {
+  return BEARER.has(kind) ? { ...payload, jti: id } : payload
+}
+
+const optionalText = (text: string | undefined) => (text ? columnText(text) : null)
