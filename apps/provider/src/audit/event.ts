@@ -1,0 +1,12 @@
+/** Everything the log can say: past tense, never a secret. A new event is a new line here. */
+export type AuditEvent =
+  | { type: 'user.registered'; userId: string; method: string }
+  | { type: 'sign_in.succeeded'; userId: string; amr: string[] }
+  | { type: 'sign_in.failed'; userId?: string; method: string; reason: string }
+  | { type: 'consent.granted'; userId: string; scopes: string[] }
+  | { type: 'consent.denied'; userId: string }
+  | { type: 'session.ended'; userId: string }
+  | { type: 'token.reuse_detected'; userId?: string }
+
+/** Where a request came from, as far as the log keeps it. */
+export type Visit = { ip: string; userAgent: string; requestId: string; clientId?: string | undefined }

@@ -1,0 +1,22 @@
+/** A person, as the rooms above see one. `id` is the subject (`sub`) of every token. */
+export type User = {
+  id: string
+  email: string
+  emailVerified: boolean
+  name: string | null
+}
+
+/** One way a person can prove who they are. `data` belongs to the method named by `type`. */
+export type Credential = {
+  id: string
+  userId: string
+  type: string
+  data: unknown
+}
+
+/** A credential not yet anybody's: what a method hands over at sign-up. */
+export type NewCredential = {
+  type: string
+  identifier?: string
+  data: Record<string, string | number | boolean>
+}
