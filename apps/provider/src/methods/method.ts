@@ -1,0 +1,60 @@
+import type { Fields } from '../http/fields.ts'
+import type { FieldError, View } from '../http/view.ts'
+import type { Allowance } from '../limits/store.ts'
+import type { NewCredential, User } from '../users/user.ts'
+
+/** Authentication Method Reference values (RFC 8176). */
+export type Amr = 'pwd' | 'otp' | 'mfa' | 'hwk' | 'swk' | 'fed' | 'user'
+
+/** Who is this? Reasons are for the log; people read `errors`. */
+export type Outcome =
+  | { ok: true; user: User; amr: Amr[] }
+  | {
+      ok: false
+      reason: 'wrong' | 'incomplete' | 'expired' | 'replayed'
+      errors: FieldError[]
+      userId?: string
+    }
+
+/** One try at signing in, as much of it as a method needs to see. */
+export type Attempt = {
+  /** The person the first factor proved; null while this is the first factor. */
+  user: User | null
+  /** What the browser sent; every field is '' before anything was. */
+  fields: Fields
+  /** Where this method's form posts to, and the value that keeps other sites from posting it. */
+  action: string
+  csrf: string
+  /** The address the app says the person uses (`login_hint`), or what was typed before. */
+  hint: string
+}
+
+/** A part of a page, with the data it needs. */
+export type Part = { view: View<object>; data: object }
+export const part = <Data extends object>(view: View<Data>, data: NoInfer<Data>): Part => ({ view, data })
+
+/** What a new person brings at sign-up. */
+export type Enrolment =
+  | { ok: true; credential: NewCredential; amr: Amr[] }
+  | { ok: false; errors: FieldError[] }
+
+/**
+ * A way for a person to prove who they are. One folder in methods/ is one of these.
+ * It answers one question and never touches a session, a cookie, consent, a rate limit or a redirect to the client.
+ */
+export type SignInMethod = {
+  /** Stable: folder name, address segment, credential type and audit label. */
+  id: string
+  step: 'first' | 'second' | 'both'
+  /** Draws its part of the page. Sends nothing, remembers nothing. */
+  show(attempt: Attempt, errors: FieldError[]): Part
+  /** What one try costs; taken before `verify`, the first ones given back when it was right. */
+  allowances(attempt: Attempt, network: string): Allowance[]
+  verify(attempt: Attempt): Promise<Outcome>
+  /** How a new person starts with this method; absent where nobody can. */
+  enrol?: {
+    show(errors: FieldError[]): Part
+    /** Judges what was typed and makes the credential; `about` is what is known of the person, for judging. */
+    prepare(fields: Fields, about: string[]): Promise<Enrolment>
+  }
+}
