@@ -1,0 +1,19 @@
+import { interactionPolicy } from 'oidc-provider'
+
+const { base, Check, Prompt } = interactionPolicy
+
+/** The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and two of ours. */
+export function createPrompts() {
+  const prompts = base()
+  // Initiating User Registration via OpenID Connect 1.0: `prompt=create`.
+  prompts.add(new Prompt({ name: 'create', requestable: true }), 0)
+  // A session outlives an account that was disabled or erased; nobody is signed in with it.
+  prompts
+    .get('login')
+    ?.checks.add(
+      new Check('account_gone', 'the account of this session is gone', ({ oidc }) =>
+        oidc.session?.accountId && !oidc.account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+      ),
+    )
+  return prompts
+}
