@@ -1,0 +1,112 @@
+import type { Context } from 'koa'
+import type { Provider } from 'oidc-provider'
+import type { Ending } from '../artifacts/end-session.ts'
+import type { AuditEvent } from '../audit/event.ts'
+import type { AuditLog } from '../audit/store.ts'
+import type { Registry } from '../clients/registry.ts'
+import type { ConsentStore } from '../clients/store.ts'
+import type { Config } from '../config.ts'
+import type { Scope } from '../db/scope.ts'
+import { cookieNames, cookieOptions } from '../http/cookies.ts'
+import type { Csrf } from '../http/csrf.ts'
+import { type Fields, readFields } from '../http/fields.ts'
+import { badRequest } from '../http/problem.ts'
+import { sendOnward } from '../http/reply.ts'
+import type { Views } from '../http/view.ts'
+import { visitOf } from '../http/visit.ts'
+import { HOUR } from '../lib/clock.ts'
+import type { Allowance, Limits } from '../limits/store.ts'
+import type { SignInMethod } from '../methods/method.ts'
+import type { UserStore } from '../users/store.ts'
+import { createJourneys, type Journey, type JourneyResult, journeyPath } from './journey.ts'
+
+export type InteractionDependencies = {
+  provider: Provider
+  config: Config
+  views: Views
+  csrf: Csrf
+  scope: Scope
+  users: UserStore
+  consents: ConsentStore
+  registry: Registry
+  audit: AuditLog
+  limits: Limits
+  methods: SignInMethod[]
+  ownClientId: string
+  ending: Ending
+}
+
+/** The one gate to every step: a live journey of this browser, at the right prompt, posted by our own page. */
+export type Gate = ReturnType<typeof createGate>
+
+export function createGate({
+  provider,
+  config,
+  views,
+  csrf,
+  audit,
+  limits,
+  ownClientId,
+}: InteractionDependencies) {
+  const journeys = createJourneys(provider, ownClientId)
+  const originCookie = cookieNames(config.ISSUER).origin
+
+  const open = async (ctx: Context): Promise<Journey> => {
+    const journey = await journeys.open(ctx.req, ctx.res, ctx.cookies.get(originCookie, { signed: true }))
+    ctx.cookies.set(originCookie, journey.clientId, { ...cookieOptions, maxAge: HOUR, signed: true })
+    return journey
+  }
+
+  const giveBack = async (allowances: Allowance[]): Promise<void> => {
+    await Promise.all(allowances.map((allowance) => limits.giveBack(allowance)))
+  }
+
+  return {
+    open,
+
+    /** A posted step. @throws Problem when it is not this step's turn */
+    async post(ctx: Context, prompts: string[]): Promise<{ journey: Journey; fields: Fields }> {
+      const fields = await readFields(ctx)
+      const journey = await open(ctx)
+      csrf.check(ctx, fields)
+      if (!prompts.includes(journey.prompt)) throw badRequest('This step is not the one you are at.')
+      return { journey, fields }
+    },
+
+    /** Ends this prompt; the engine goes on with the request when the browser follows. */
+    async finish(ctx: Context, journey: Journey, result: JourneyResult): Promise<void> {
+      const url = await journeys.finish(ctx.req, ctx.res, result)
+      sendOnward(ctx, views, { url, client: journey.client.own ? null : { name: journey.client.name } })
+    },
+
+    cancelOf: (ctx: Context, journey: Journey) => ({
+      action: journeyPath(journey.uid, '/cancel'),
+      csrf: csrf.token(ctx),
+    }),
+
+    record: (ctx: Context, event: AuditEvent, journey: Journey) =>
+      audit.record(event, { ...visitOf(ctx), clientId: journey.clientId }),
+
+    /** Takes one try of each; seconds to wait when one of them is used up. */
+    async take(allowances: Allowance[]): Promise<number | null> {
+      const waits = await Promise.all(allowances.map((allowance) => limits.take(allowance)))
+      return waits.reduce((longest, wait) => (wait !== null && wait > (longest ?? 0) ? wait : longest), null)
+    },
+
+    giveBack,
+
+    async succeed(allowances: Allowance[]): Promise<void> {
+      await Promise.all(allowances.map((allowance) => limits.succeed(allowance)))
+    },
+
+    /** What breaks down on our side (too busy, no database) was no try. */
+    async attempt<T>(allowances: Allowance[], work: () => Promise<T>): Promise<T> {
+      try {
+        return await work()
+      } catch (error) {
+        await giveBack(allowances)
+        throw error
+      }
+    },
+  }
+}

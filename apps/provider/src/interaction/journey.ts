@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { errors, type Provider } from 'oidc-provider'
+import { wayBack } from '../clients/way-back.ts'
+import { Problem } from '../http/problem.ts'
+
+/** One visit of a browser to the journey: what the app asked for and where the person stands. */
+export type Journey = {
+  uid: string
+  prompt: string
+  client: ClientLine
+  clientId: string
+  /** The person of the browser's session; null before anyone has signed in. */
+  accountId: string | null
+  scope: string
+  /** The APIs the request names (RFC 8707). */
+  audiences: string[]
+  /** The scopes of APIs the app's registration lists; undefined where it lists none. */
+  apiScopes: string[] | undefined
+  redirectHost: string
+  loginHint: string
+}
+
+/** What people are told about the app they are on the way to. */
+export type ClientLine = { name: string; host: string; uri: string | null; own: boolean }
+
+/** What the engine is to go on with (its `interactionResult`). */
+export type JourneyResult = Record<string, unknown>
+
+type Client = NonNullable<Awaited<ReturnType<Provider['Client']['find']>>>
+
+/** An app on a phone has no host, only a scheme of its own (RFC 8252, section 7.1). */
+const hostOf = (uri: string) => new URL(uri).host || new URL(uri).protocol.slice(0, -1)
+
+const PATH = '/interaction'
+export const journeyPath = (uid: string, rest = '') => `${PATH}/${uid}${rest}`
+
+export function createJourneys(provider: Provider, ownClientId: string) {
+  const lineOf = (client: Client): ClientLine => {
+    const own = client.clientId === ownClientId
+    const home = own ? provider.issuer : (client.clientUri ?? client.redirectUris?.[0] ?? provider.issuer)
+    return {
+      name: client.clientName ?? client.clientId,
+      host: hostOf(home),
+      uri: client.clientUri ?? null,
+      own,
+    }
+  }
+
+  return {
+    /** @throws Problem for a journey that is over, too old, or another browser's; `origin` is the app it began in */
+    async open(req: IncomingMessage, res: ServerResponse, origin?: string): Promise<Journey> {
+      const { uid, prompt, params, session } = await details(req, res, origin)
+      const client = await provider.Client.find(String(params['client_id']))
+      if (!client) throw await stale(origin)
+      return {
+        uid,
+        prompt: prompt.name,
+        client: lineOf(client),
+        clientId: client.clientId,
+        accountId: session?.accountId ?? null,
+        scope: String(params['scope'] ?? ''),
+        audiences: [params['resource'] ?? []].flat().map(String),
+        apiScopes: client['api_scopes'] as string[] | undefined,
+        redirectHost: hostOf(String(params['redirect_uri'])),
+        loginHint: String(params['login_hint'] ?? ''),
+      }
+    },
+
+    /** Tells the engine the result; the address that goes on with the request. */
+    finish: (req: IncomingMessage, res: ServerResponse, result: JourneyResult) =>
+      provider.interactionResult(req, res, result),
+  }
+
+  async function details(req: IncomingMessage, res: ServerResponse, origin?: string) {
+    try {
+      return await provider.interactionDetails(req, res)
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) throw await stale(origin)
+      throw error
+    }
+  }
+
+  async function stale(origin?: string): Promise<Problem> {
+    const client = origin ? await provider.Client.find(origin) : undefined
+    return new Problem(
+      400,
+      'This sign-in was already used, or it took too long.',
+      'Go back to the app and sign in again.',
+      {
+        back: client ? wayBack(client, ownClientId) : { label: 'Front page', url: '/' },
+      },
+    )
+  }
+}

@@ -1,0 +1,60 @@
+import { type FieldError, type PageData, type Views, view } from '../http/view.ts'
+import type { Attempt, SignInMethod } from '../methods/method.ts'
+import type { ClientLine } from './journey.ts'
+
+type Cancel = { action: string; csrf: string }
+type ShownClient = { name: string; host: string | null } | null
+
+export const signInPage = view<
+  PageData & {
+    client: ShownClient
+    doors: string[]
+    errors: FieldError[]
+    registerUrl: string | null
+    cancel: Cancel | null
+  }
+>('interaction/sign-in')
+
+export const createAccountPage = view<
+  PageData & {
+    client: ShownClient
+    action: string
+    csrf: string
+    email: string
+    name: string
+    proof: string
+    errors: FieldError[]
+    signInUrl: string
+  }
+>('interaction/create-account')
+
+export const consentPage = view<
+  PageData & {
+    client: { name: string; host: string; uri: string | null; logo: null; verified: boolean }
+    person: { email: string; name: string | null }
+    redirectHost: string
+    required: string[]
+    optional: { name: string; value: string; label: string }[]
+    action: string
+    csrf: string
+    cancel: Cancel
+  }
+>('interaction/consent')
+
+/** Nobody needs to be told that our own pages are on the way to our own pages. */
+export const shown = (client: ClientLine): ShownClient =>
+  client.own ? null : { name: client.name, host: client.host }
+
+/** The parts of all first factors, in the order of the list; errors belong to the one that was tried. */
+export function drawDoors(
+  views: Views,
+  methods: SignInMethod[],
+  tried: { attemptFor: (id: string) => Attempt; id: string | null; errors: FieldError[] },
+): string[] {
+  return methods
+    .filter((method) => method.step !== 'second')
+    .map((method) => {
+      const part = method.show(tried.attemptFor(method.id), method.id === tried.id ? tried.errors : [])
+      return views.fragment(part.view, part.data)
+    })
+}

@@ -1,0 +1,62 @@
+import type { Visit } from '../audit/event.ts'
+import type { AuditLog } from '../audit/store.ts'
+import type { Scope } from '../db/scope.ts'
+import type { Fields } from '../http/fields.ts'
+import type { FieldError } from '../http/view.ts'
+import { parseEmail } from '../lib/email.ts'
+import type { Outcome, SignInMethod } from '../methods/method.ts'
+import type { UserStore } from '../users/store.ts'
+
+const NAME_MAX = 100
+
+type Dependencies = { users: UserStore; audit: AuditLog; scope: Scope; method: SignInMethod }
+
+export type Registration =
+  | Extract<Outcome, { ok: true }>
+  | { ok: false; errors: FieldError[]; taken: boolean }
+
+/** Creates an account, with its first credential and its trace, or says what to change. Nothing half is ever kept. */
+export function createRegistrar({ users, audit, scope, method }: Dependencies) {
+  return async (fields: Fields, visit: Visit): Promise<Registration> => {
+    const typed = { email: fields('email'), name: fields('name').trim().normalize('NFC') }
+    const email = parseEmail(typed.email)
+    const errors = [...emailErrors(typed.email, email !== null), ...nameErrors(typed.name)]
+    const proof = await method.enrol!.prepare(fields, [
+      typed.email,
+      typed.email.split('@')[0] ?? '',
+      typed.name,
+    ])
+    if (!proof.ok) errors.push(...proof.errors)
+    if (errors.length || !proof.ok || !email) return { ok: false, errors, taken: false }
+
+    const user = await scope.transaction(async () => {
+      const created = await users.createUser({ email, name: typed.name || null }, proof.credential)
+      if (created)
+        await audit.record({ type: 'user.registered', userId: created.id, method: method.id }, visit)
+      return created
+    })
+    return user ? { ok: true, user, amr: proof.amr } : { ok: false, errors: [TAKEN], taken: true }
+  }
+}
+
+const TAKEN: FieldError = {
+  field: 'email',
+  message:
+    'An account cannot be created with this address. If it is yours and you have one already, sign in instead.',
+}
+
+function emailErrors(typed: string, isValid: boolean): FieldError[] {
+  if (isValid) return []
+  const message = typed.trim()
+    ? 'Enter an e-mail address in the form name@example.com.'
+    : 'Enter your e-mail address.'
+  return [{ field: 'email', message }]
+}
+
+function nameErrors(name: string): FieldError[] {
+  if ([...name].length > NAME_MAX)
+    return [{ field: 'name', message: `Use at most ${NAME_MAX} characters for your name.` }]
+  if (/\p{Cc}/u.test(name))
+    return [{ field: 'name', message: 'Leave out control characters and line breaks.' }]
+  return []
+}

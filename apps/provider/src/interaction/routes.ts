@@ -1,0 +1,39 @@
+// The journey: choose a method, prove, consent, finish, sign out. Every step comes back to one dispatcher.
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { seeOther } from '../http/reply.ts'
+import { consentRoutes } from './consent.routes.ts'
+import { createGate, type InteractionDependencies } from './gate.routes.ts'
+import { type Journey, journeyPath } from './journey.ts'
+import { registerRoutes } from './register.routes.ts'
+import { SIGN_IN_PROMPTS, signInRoutes } from './sign-in.routes.ts'
+import { signOutRoutes } from './sign-out.routes.ts'
+
+export function interactionRoutes(deps: InteractionDependencies): Router[] {
+  const gate = createGate(deps)
+  const journey = new Router({ prefix: '/interaction/:uid' })
+  const { drawSignIn } = signInRoutes(journey, gate, deps)
+  const { drawRegister } = registerRoutes(journey, gate, deps)
+  const { drawConsent } = consentRoutes(journey, gate, deps)
+
+  // No step knows another: the engine says what is needed next, and this table where that is.
+  journey.get('/', async (ctx) => {
+    const current = await gate.open(ctx)
+    if (current.prompt === 'consent') return drawConsent(ctx, current)
+    if (current.prompt === 'create') return drawRegister(ctx, current)
+    return drawSignIn(ctx, current)
+  })
+  // The two pages a person may choose between, while it is their turn.
+  const choice = (draw: (ctx: Context, current: Journey) => void) => async (ctx: Context) => {
+    const current = await gate.open(ctx)
+    return SIGN_IN_PROMPTS.includes(current.prompt)
+      ? draw(ctx, current)
+      : seeOther(ctx, journeyPath(current.uid))
+  }
+  journey.get('/sign-in', choice(drawSignIn))
+  journey.get('/register', choice(drawRegister))
+
+  const house = new Router()
+  signOutRoutes(house, deps)
+  return [journey, house]
+}

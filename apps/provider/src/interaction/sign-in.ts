@@ -1,0 +1,17 @@
+import type { Outcome } from '../methods/method.ts'
+
+/** What the engine is told about a person who is signed in. */
+export type Login = {
+  accountId: string
+  amr: string[]
+  acr: string
+  /** False: the cookie goes when the browser is closed. */
+  remember: boolean
+}
+
+const ONE_FACTOR = 'urn:anteroom:acr:1'
+
+/** The single place that decides whether a person is signed in. */
+export function decideSignIn(outcome: Extract<Outcome, { ok: true }>): Login {
+  return { accountId: outcome.user.id, amr: outcome.amr, acr: ONE_FACTOR, remember: false }
+}
