@@ -1,0 +1,152 @@
+// The composition root: the only file that knows every room.
+import type { RequestListener } from 'node:http'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import type { Provider } from 'oidc-provider'
+import { accountRoutes } from './account/routes.ts'
+import { createArtifactStore } from './artifacts/store.ts'
+import { createAuditLog } from './audit/store.ts'
+import { createRegistry } from './clients/registry.ts'
+import { createConsentStore } from './clients/store.ts'
+import { type Config, ConfigError } from './config.ts'
+import { type Database, pingDatabase } from './db/database.ts'
+import { createScope } from './db/scope.ts'
+import { isDatabaseUnavailable } from './db/unavailable.ts'
+import { createAssets } from './http/assets.ts'
+import { createCsrf } from './http/csrf.ts'
+import { errorPages } from './http/error-pages.ts'
+import { forwardedHeaders, pinHost } from './http/front-door.ts'
+import { health } from './http/health.ts'
+import { securityHeaders } from './http/security-headers.ts'
+import { createViews } from './http/view.ts'
+import { interactionRoutes } from './interaction/routes.ts'
+import { createKeyStore, type Keyring } from './keys/store.ts'
+import { watchKeyring } from './keys/watch.ts'
+import { type Clock, SECOND } from './lib/clock.ts'
+import type { Log } from './lib/log.ts'
+import type { Sealer } from './lib/seal.ts'
+import { createLimits } from './limits/store.ts'
+import { createMethods } from './methods/index.ts'
+import { createHasher } from './methods/password/hasher.ts'
+import { createEngineStorage } from './oidc/adapter.ts'
+import { createAnswers } from './oidc/answers.ts'
+import { ACCOUNT_CLIENT_ID } from './oidc/clients.ts'
+import { listen } from './oidc/events.ts'
+import { createProvider } from './oidc/provider.ts'
+import { createUserStore } from './users/store.ts'
+
+export type App = {
+  /** For `http.createServer`. Always the newest provider: keys change without a restart. */
+  handler: RequestListener
+  /** From here on `/readyz` sends people elsewhere. */
+  drain(): void
+  close(): void
+}
+
+type Dependencies = { config: Config; database: Database; sealer: Sealer; log: Log; now: Clock }
+
+const VIEWS = path.resolve(import.meta.dirname, '../../../views')
+/** How long a key made elsewhere may stay unknown: security state is never older than 2 s. */
+const KEYS_EVERY = 2 * SECOND
+const PING_MS = 2 * SECOND
+
+/** @throws ConfigError for clients the engine does not accept; Error for a page that does not compile */
+export async function createApp({ config, database, sealer, log, now }: Dependencies): Promise<App> {
+  const { policy, branding } = config
+  const scope = createScope(database.prisma)
+  const artifacts = createArtifactStore(database.pool)
+  const storage = createEngineStorage(artifacts, policy.lifetimes.refresh_window)
+  const users = createUserStore(scope, now)
+  const consents = createConsentStore(scope)
+  const registry = createRegistry(config.clients, config.resources)
+  const audit = createAuditLog(scope, now)
+  const limits = createLimits(database.pool, policy.limits)
+  const keys = createKeyStore({ scope, sealer, now })
+  const assets = createAssets(path.join(VIEWS, 'assets'))
+  const views = createViews(VIEWS, assets, branding)
+  const csrf = createCsrf(config.ISSUER, sealer.derive('csrf'))
+  const { slots = hashingSlots(), queue, wait } = policy.hashing
+  const hasher = createHasher({ slots, queue, waitMs: wait })
+  const methods = createMethods({ users, hasher, policy, service: branding.name })
+  const ending = { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty }
+  let draining = false
+
+  const isUnavailable = isDatabaseUnavailable
+  const shared = {
+    config,
+    views,
+    csrf,
+    users,
+    consents,
+    registry,
+    audit,
+    limits,
+    methods,
+    scope,
+    log,
+    isUnavailable,
+    ending,
+  }
+  const isReady = async () => !draining && (await pingDatabase(database, PING_MS))
+
+  const furnish = (keyring: Keyring): Provider => {
+    const provider = createProvider({ ...shared, keyring, adapter: storage.adapter })
+    storage.attach(provider)
+    listen(provider, shared)
+    provider.silent = true
+    provider.use(securityHeaders(config.ISSUER))
+    provider.use(errorPages(shared))
+    provider.use(forwardedHeaders(config.ISSUER, config.TRUSTED_PROXIES))
+    provider.use(health(isReady))
+    provider.use(pinHost(config.ISSUER))
+    provider.use(assets.middleware)
+    provider.use(createAnswers(shared))
+    const pages = [
+      ...interactionRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
+      accountRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
+    ]
+    for (const router of pages) provider.use(router.routes())
+    return provider
+  }
+
+  await keys.ensureKeys()
+  await keys.resealKeys()
+  const keyring = await keys.loadKeyring()
+  const provider = furnish(keyring)
+  await checkClients(provider, config)
+  let handle = provider.callback()
+  const watch = watchKeyring({ keys, version: keyring.version, everyMs: KEYS_EVERY, log, onChange: swap })
+
+  function swap(next: Keyring) {
+    handle = furnish(next).callback()
+    log.info({ keys: next.signing.map((key) => key.kid) }, 'the keys changed')
+  }
+
+  return {
+    handler: (req, res) => void handle(req, res),
+    drain: () => {
+      draining = true
+    },
+    close: () => watch.stop(),
+  }
+}
+
+/** One hash a core, but never all of libuv's threads: signatures and name look-ups need one too. */
+function hashingSlots(): number {
+  const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
+  return Math.max(1, Math.min(availableParallelism(), threads - 2))
+}
+
+/** The engine judges a client when it is first used; a mistake is better told before anyone meets it. */
+async function checkClients(provider: Provider, { clients }: Config): Promise<void> {
+  const problems: string[] = []
+  for (const { client_id } of clients) {
+    try {
+      await provider.Client.find(client_id)
+    } catch (error) {
+      const told = (error as { error_description?: string }).error_description ?? String(error)
+      problems.push(`clients: ${client_id}: ${told}`)
+    }
+  }
+  if (problems.length) throw new ConfigError(problems)
+}
