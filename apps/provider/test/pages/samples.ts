@@ -1,0 +1,180 @@
+import path from 'node:path'
+import { createAssets } from '../../src/http/assets.ts'
+import { errorPage } from '../../src/http/error-pages.ts'
+import { createViews, type FieldError, type PageData, view } from '../../src/http/view.ts'
+import { consentPage, createAccountPage, signInPage } from '../../src/interaction/pages.ts'
+
+export const ROOT = path.resolve(import.meta.dirname, '../../../../views')
+export const ASSETS = path.join(ROOT, 'assets')
+
+/** What somebody else chose: each sample draws its page with whatever text it is given here. */
+export type Told = { name: string; host: string; email: string; errors: FieldError[] }
+
+type Person = { name: string | null; email: string }
+type Named = { name: string; host: string | null }
+
+const passwordForm = view<{
+  action: string
+  csrf: string
+  email: string
+  errors: FieldError[]
+  forgotUrl: string | null
+}>('methods/password/sign-in')
+const passwordField = view<{ errors: FieldError[]; minLength: number }>('methods/password/enrol')
+const onwardPage = view<PageData & { onward: string; client: { name: string } | null }>('interaction/onward')
+const signOutPage = view<
+  PageData & { client: Named | null; person: { email: string } | null; action: string; csrf: string }
+>('interaction/sign-out')
+const signedOutPage = view<PageData & { client: { name: string; uri: string | null } | null }>(
+  'interaction/signed-out',
+)
+const homePage = view<
+  PageData & {
+    person: Person | null
+    signInUrl: string
+    registerUrl: string | null
+    accountUrl: string
+    signOut: { action: string; csrf: string } | null
+  }
+>('home')
+const accountPage = view<
+  PageData & { person: Person & { emailVerified: boolean }; signOut: { action: string; csrf: string } }
+>('account/home')
+
+const views = createViews(ROOT, createAssets(ASSETS), { name: 'Anteroom' })
+const post = (action: string) => ({ action, csrf: 'mac-of-the-cookie' })
+const cancel = post('/interaction/1/cancel')
+const doors = { signInUrl: '/sign-in', registerUrl: '/register', accountUrl: '/account' }
+
+const passwordDoor = ({ email, errors }: Told) =>
+  views.fragment(passwordForm, {
+    ...post('/interaction/1/method/password'),
+    email,
+    errors,
+    forgotUrl: '/forgot',
+  })
+
+/** Every page a person can be shown, by its file under `views/`; a part is shown inside its page. */
+export const samples: Record<string, (told: Told) => string> = {
+  'interaction/sign-in': (told) =>
+    views.page(signInPage, {
+      title: 'Sign in',
+      client: told,
+      doors: [passwordDoor(told)],
+      errors: told.errors,
+      registerUrl: '/interaction/1/register',
+      cancel,
+      scripts: ['password.js'],
+    }),
+  'interaction/create-account': (told) =>
+    views.page(createAccountPage, {
+      title: 'Create account',
+      client: told,
+      ...post('/interaction/1/register'),
+      email: told.email,
+      name: told.name,
+      proof: views.fragment(passwordField, { errors: told.errors, minLength: 10 }),
+      errors: told.errors,
+      signInUrl: '/interaction/1/sign-in',
+      scripts: ['password.js'],
+    }),
+  'interaction/consent': ({ name, host, email }) =>
+    views.page(consentPage, {
+      title: `Allow ${name}`,
+      client: { name, host, uri: `https://printer.example/${name}`, logo: null, verified: false },
+      person: { name, email },
+      redirectHost: host,
+      required: [`Know that it is ${name}`],
+      optional: [{ name: 'scope', value: name, label: `See the pictures of ${name}` }],
+      ...post('/interaction/1/consent'),
+      cancel,
+    }),
+  'interaction/onward': ({ name }) =>
+    views.page(onwardPage, {
+      title: 'Taking you on',
+      onward: `https://printer.example/back?${name}`,
+      client: { name },
+    }),
+  'interaction/sign-out': (told) =>
+    views.page(signOutPage, {
+      title: 'Sign out',
+      client: told,
+      person: { email: told.email },
+      ...post('/sign-out'),
+    }),
+  'interaction/signed-out': ({ name }) =>
+    views.page(signedOutPage, {
+      title: 'You are signed out',
+      client: { name, uri: `https://printer.example/${name}` },
+    }),
+  'errors/error': ({ name }) =>
+    views.page(errorPage, {
+      title: 'This sign-in cannot continue',
+      what: `${name} asked for something we cannot accept.`,
+      todo: 'Go back to the app.',
+      requestId: name,
+      developer: { code: name, detail: name, fix: name },
+      back: { label: `Back to ${name}`, url: `https://printer.example/${name}` },
+    }),
+  home: () => views.page(homePage, { title: 'Welcome', person: null, signOut: null, ...doors }),
+  'account/home': (told) =>
+    views.page(accountPage, {
+      title: 'Your account',
+      person: { ...told, emailVerified: true },
+      signOut: post('/sign-out'),
+    }),
+}
+
+/** The same pages with the least they can be given. */
+export const bareSamples: Record<string, () => string> = {
+  'a sign-in to our own pages': () =>
+    views.page(signInPage, {
+      title: 'Sign in',
+      client: null,
+      doors: [passwordDoor(nobody)],
+      errors: [],
+      registerUrl: null,
+      cancel: null,
+    }),
+  'a consent without choices': () =>
+    views.page(consentPage, {
+      title: 'Allow',
+      client: { name: 'Printer', host: 'printer.example', uri: null, logo: null, verified: true },
+      person: { name: null, email: 'ada@example.com' },
+      redirectHost: 'printer.example',
+      required: [],
+      optional: [],
+      ...post('/interaction/1/consent'),
+      cancel,
+    }),
+  'an onward page to nobody in particular': () =>
+    views.page(onwardPage, { title: 'Taking you on', onward: '/account', client: null }),
+  'a sign-out without an app': () =>
+    views.page(signOutPage, { title: 'Sign out', client: null, person: null, ...post('/sign-out') }),
+  'a sign-out that leads nowhere': () =>
+    views.page(signedOutPage, { title: 'You are signed out', client: null }),
+  'an error with nothing to add': () =>
+    views.page(errorPage, {
+      title: 'Not found',
+      what: 'No page.',
+      todo: 'Go back.',
+      requestId: null,
+      developer: null,
+      back: null,
+    }),
+  'the front page of somebody signed in': () =>
+    views.page(homePage, {
+      title: 'Welcome',
+      person: { name: null, email: 'ada@example.com' },
+      signOut: post('/sign-out'),
+      ...doors,
+    }),
+}
+
+export const nobody: Told = { name: '', host: '', email: '', errors: [] }
+export const ada: Told = {
+  name: 'Ada Lovelace',
+  host: 'printer.example',
+  email: 'ada@example.com',
+  errors: [],
+}
