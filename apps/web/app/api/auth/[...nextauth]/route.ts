@@ -1,0 +1,7 @@
+// next-auth's own routes: the callback from the issuer and the session.
+import NextAuth from 'next-auth'
+import { authOptions } from '@/lib/auth'
+
+const handler = NextAuth(authOptions)
+
+export { handler as GET, handler as POST }
