@@ -1,0 +1,74 @@
+import AxeBuilder from '@axe-core/playwright'
+import { expect, type Page, test } from '@playwright/test'
+import { createAccount, goToSignIn, newPerson, signIn } from './support/person.ts'
+import { URLS } from './support/stack.ts'
+
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+
+/** How to come to each page a person can see. */
+const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
+  'front page': (page) => page.goto(URLS.provider),
+  'sign in': (page) => goToSignIn(page),
+  'sign in, refused': async (page) => {
+    await goToSignIn(page)
+    await signIn(page, { ...newPerson(), password: 'wrong' })
+    await expect(page.getByRole('alert')).toBeVisible()
+  },
+  'create account': async (page) => {
+    await page.goto(`${URLS.provider}/register`)
+    await expect(page.getByRole('button', { name: 'Create account' })).toBeVisible()
+  },
+  'create account, refused': async (page) => {
+    await page.goto(`${URLS.provider}/register`)
+    await page.getByLabel('Email').fill('nobody')
+    await page.getByRole('button', { name: 'Create account' }).click()
+    await expect(page.getByRole('alert')).toBeVisible()
+  },
+  consent: async (page) => {
+    const query = `client_id=demo-api-docs&response_type=code&scope=api:read&redirect_uri=${encodeURIComponent(`${URLS.api}/docs/oauth2-redirect`)}&code_challenge=${'a'.repeat(43)}&code_challenge_method=S256`
+    await page.goto(`${URLS.provider}/auth?${query}`)
+    await createAccount(page, newPerson())
+    await expect(page.getByRole('button', { name: 'Allow' })).toBeVisible()
+  },
+  account: async (page) => {
+    await page.goto(`${URLS.provider}/sign-in`)
+    await createAccount(page, newPerson())
+    await expect(page).toHaveURL(`${URLS.provider}/account`)
+  },
+  'sign out': async (page) => {
+    await page.goto(`${URLS.provider}/sign-in`)
+    await createAccount(page, newPerson())
+    await expect(page).toHaveURL(`${URLS.provider}/account`)
+    await page.goto(`${URLS.provider}/session/end`)
+  },
+  'signed out': (page) => page.goto(`${URLS.provider}/session/end/success`),
+  'unknown app': (page) => page.goto(`${URLS.provider}/auth?client_id=nobody`),
+  'page not found': (page) => page.goto(`${URLS.provider}/nowhere`),
+}
+
+for (const [name, open] of Object.entries(PAGES)) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`${name}, ${colorScheme}: nothing for axe to find, nothing wider than a phone, nothing the policy blocks`, async ({
+      page,
+    }) => {
+      const complaints: string[] = []
+      page.on('console', (message) => {
+        if (message.type() === 'error' && !/status of 4\d\d/.test(message.text()))
+          complaints.push(message.text())
+      })
+      await page.emulateMedia({ colorScheme })
+      await open(page)
+      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze()
+      expect(
+        violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
+      ).toEqual([])
+
+      await page.setViewportSize({ width: 320, height: 640 })
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      )
+      expect(overflow).toBeLessThanOrEqual(0)
+      expect(complaints).toEqual([])
+    })
+  }
+}
