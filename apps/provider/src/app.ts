@@ -10,7 +10,7 @@ import { createRegistry } from './clients/registry.ts'
 import { createConsentStore } from './clients/store.ts'
 import { type Config, ConfigError } from './config.ts'
 import { type Database, pingDatabase } from './db/database.ts'
-import { createScope } from './db/scope.ts'
+import { createUnitOfWork } from './db/unit-of-work.ts'
 import { isDatabaseUnavailable } from './db/unavailable.ts'
 import { createAssets } from './http/assets.ts'
 import { createCsrf } from './http/csrf.ts'
@@ -29,10 +29,11 @@ import { createLimits } from './limits/store.ts'
 import { createMethods } from './methods/index.ts'
 import { createHasher } from './methods/password/hasher.ts'
 import { createEngineStorage } from './oidc/adapter.ts'
-import { createAnswers } from './oidc/answers.ts'
+import { answerFailures, createAnswers } from './oidc/answers.ts'
 import { ACCOUNT_CLIENT_ID } from './oidc/clients.ts'
 import { listen } from './oidc/events.ts'
 import { createProvider } from './oidc/provider.ts'
+import { inUnitOfWork } from './oidc/unit.ts'
 import { createUserStore } from './users/store.ts'
 
 export type App = {
@@ -53,10 +54,13 @@ const PING_MS = 2 * SECOND
 /** @throws ConfigError for clients the engine does not accept; Error for a page that does not compile */
 export async function createApp({ config, database, sealer, log, now }: Dependencies): Promise<App> {
   const { policy, branding } = config
-  const scope = createScope(database.prisma)
-  const artifacts = createArtifactStore(database.pool)
-  const storage = createEngineStorage(artifacts, policy.lifetimes.refresh_window)
+  const scope = createUnitOfWork(database)
   const users = createUserStore(scope, now)
+  const artifacts = createArtifactStore(database.pool, scope, users.companion)
+  const storage = createEngineStorage(artifacts, {
+    secret: sealer.derive('refresh-successor'),
+    refreshWindow: policy.lifetimes.refresh_window,
+  })
   const consents = createConsentStore(scope)
   const registry = createRegistry(config.clients, config.resources)
   const audit = createAuditLog(scope, now)
@@ -100,6 +104,8 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     provider.use(health(isReady))
     provider.use(pinHost(config.ISSUER))
     provider.use(assets.middleware)
+    provider.use(answerFailures(isUnavailable))
+    provider.use(inUnitOfWork(scope))
     provider.use(createAnswers(shared))
     const pages = [
       ...interactionRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createScope } from '../src/db/scope.ts'
+import { createUnitOfWork } from '../src/db/unit-of-work.ts'
 import { createKeyStore, type KeyAlg, type KeyStore } from '../src/keys/store.ts'
 import { HOUR } from '../src/lib/clock.ts'
 import { createSealer } from '../src/lib/seal.ts'
@@ -38,7 +38,7 @@ beforeAll(async () => {
     await startServer({ database: database.url ? await database.open() : first, secretKey }),
   ]
   keys = createKeyStore({
-    scope: createScope(first.prisma),
+    scope: createUnitOfWork(first),
     sealer: createSealer([secretKey]),
     now: () => new Date(),
   })

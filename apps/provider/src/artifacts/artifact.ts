@@ -4,12 +4,16 @@ import { digest } from '../lib/digest.ts'
 /** The engine's own words. Those named here have a column; the others, unknown ones too, survive in the JSON. */
 export type Payload = {
   jti?: string
+  /** Seconds since 1970, by the engine's clock. */
+  exp?: number
   grantId?: string
   accountId?: string
   clientId?: string
   uid?: string
   userCode?: string
   consumed?: unknown
+  /** Of a session, by client. */
+  authorizations?: Record<string, { grantId?: string }>
 }
 
 /** `id` as the engine knows it; `lifetime` in seconds from now, none means for ever. */
@@ -54,22 +58,43 @@ export function columnText(text: string): string {
   return fits ? text : digest(JSON.stringify(text))
 }
 
-/** In the order of `COLUMNS` in `store.ts`. */
-export function toRow({ kind, id, payload, lifetime }: Artifact): unknown[] {
+/** The columns of a row; `payload` is text already, because PostgreSQL's record functions refuse a NUL in it. */
+export type Row = {
+  kind: string
+  id: string
+  grant_id: string | null
+  user_id: string | null
+  client_id: string | null
+  uid: string | null
+  user_code: string | null
+  grant_ids: string[] | null
+  payload: string
+  /** Seconds from now; null means for ever. */
+  lifetime: number | null
+  consumed: boolean
+}
+
+export function toRow({ kind, id, payload, lifetime }: Artifact): Row {
   const { jti, grantId, accountId, clientId, uid, userCode, consumed } = payload
   const kept = { ...payload, jti: BEARER.has(kind) ? undefined : jti, consumed: undefined }
-  return [
+  return {
     kind,
-    rowId(kind, id),
-    GRANTED.has(kind) ? optionalText(grantId) : null,
-    optionalText(accountId),
-    optionalText(clientId),
-    optionalText(uid),
-    optionalText(userCode),
-    JSON.stringify(kept),
-    lifetime === undefined ? null : Math.min(lifetime, CENTURY),
-    Boolean(consumed),
-  ]
+    id: rowId(kind, id),
+    grant_id: GRANTED.has(kind) ? optionalText(grantId) : null,
+    user_id: optionalText(accountId),
+    client_id: optionalText(clientId),
+    uid: optionalText(uid),
+    user_code: optionalText(userCode),
+    grant_ids: kind === 'Session' ? grantsOf(payload) : null,
+    payload: JSON.stringify(kept),
+    lifetime: lifetime === undefined ? null : Math.min(lifetime, CENTURY),
+    consumed: Boolean(consumed),
+  }
+}
+
+/** What a session's clients were granted: whoever looks for the session will look for these next. */
+function grantsOf({ authorizations = {} }: Payload): string[] {
+  return Object.values(authorizations).flatMap(({ grantId }) => (grantId ? [columnText(grantId)] : []))
 }
 
 /** The payload as the engine gave it, the id it was asked for put back. */

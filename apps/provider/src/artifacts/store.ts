@@ -1,6 +1,9 @@
 // Remembers what the protocol engine must not forget: the only place that knows the table `artifacts`.
 import type { Pool } from 'pg'
-import { type Artifact, columnText, type Payload, rowId, toRow, withId } from './artifact.ts'
+import { createBatches } from '../db/batches.ts'
+import type { Part } from '../db/commit.ts'
+import type { UnitOfWork } from '../db/unit-of-work.ts'
+import { type Artifact, columnText, type Payload, type Row, rowId, toRow, withId } from './artifact.ts'
 
 /** How something was used up. All times are the database's: the processes' clocks may differ. */
 export type Consumption = {
@@ -8,134 +11,283 @@ export type Consumption = {
   at: number
   /** Milliseconds ago. */
   age: number
-  /** Of a rotated refresh token: what `consume` was told, for the one who repeats the request. */
-  rotation?: Rotation
+  /** Of a rotated refresh token: the row of its one successor. */
+  successor?: string
 }
-
-/** What rotating a refresh token leaves behind: which request did it, and the successor, sealed by the caller. */
-export type Rotation = { requestedBy: string; successor: Buffer }
 
 /** An expired artefact is still found: whether a replay or only a latecomer presents it is not for the store to say. */
 export type StoredArtifact = { payload: Payload; expired: boolean; consumption?: Consumption }
 
-/** Every promise holds across processes. An error of the database is never turned into an answer: it is thrown. */
+/** What answers for a claim that someone else won, when the unit commits; whatever it throws is the answer. */
+export type Lost = () => Promise<never>
+
+/**
+ * What is written joins the unit of work at hand and is there when that commits; the unit's own reads see it at once.
+ * Outside of a unit each call commits by itself. An error of the database is never turned into an answer: it is thrown.
+ */
 export type ArtifactStore = {
   find(kind: string, id: string): Promise<StoredArtifact | undefined>
+  /** As it was when this unit read it; undefined when it did not, or found nothing. */
+  recall(kind: string, id: string): StoredArtifact | undefined
   /** The session last written under that uid; its id is not known here, so the payload has no `jti`. */
   findSessionByUid(uid: string): Promise<StoredArtifact | undefined>
   findDeviceByUserCode(userCode: string): Promise<StoredArtifact | undefined>
   /** Inserts or replaces. What was consumed stays consumed. */
   upsert(artifact: Artifact): Promise<void>
-  /** Inserts; true exactly once while the artefact lives. */
-  claim(artifact: Artifact): Promise<boolean>
   /**
-   * Inserts what a refresh token was rotated to, unless it is there already: then nothing changes, least of all that
-   * it was consumed. False, and nothing is inserted, when the predecessor is gone: a revoked family stays dead.
+   * Claims what an earlier unit saved: of all units that consume it one commits, across processes, and none if it is gone; the others get what
+   * `lost` throws. Units that name the same `successor` all commit: they are one request, sent more than once.
    */
-  succeed(successor: Artifact, predecessor: string): Promise<boolean>
-  /** True exactly once, false as well for what is not there. */
-  consume(kind: string, id: string, rotation?: Rotation): Promise<boolean>
-  /** True when it was there. */
-  destroy(kind: string, id: string): Promise<boolean>
-  /** Removes everything issued from the grant, a successor being saved meanwhile included; the grant itself stays. */
+  consume(kind: string, id: string, lost: Lost, successor?: string): Promise<void>
+  destroy(kind: string, id: string): Promise<void>
+  /** Destroys it, if it is there to be destroyed: of all units that end it one commits. */
+  end(kind: string, id: string, lost: Lost): Promise<void>
+  /** Removes what was issued from the grant; the grant itself stays. */
   revokeByGrantId(grantId: string): Promise<void>
-  /** Ends the grant with all of that. The grant goes first: without it nothing that is just being issued counts. */
+  /** Ends the grant with all of that. What is being issued from it meanwhile does not count: the engine asks for the grant. */
   revokeGrant(grantId: string): Promise<void>
+  /** Inserts at once, whatever becomes of the unit; true exactly once while the artefact lives. */
+  claim(artifact: Artifact): Promise<boolean>
 }
 
-type Row = {
-  payload: Payload
+/** What the engine is going to ask for next of whom an artefact is about; whose table it is hears of it here. */
+export type Companion = {
+  /** A scalar subquery on `found.user_id`. */
+  sql: string
+  remember(value: unknown): void
+}
+
+type Found = {
+  kind: string
+  id: string
+  payload: string
   expired: boolean
   consumedAt: number | null
   consumedAge: number | null
-  consumedBy: string | null
-  successor: Buffer | null
+  successor: string | null
+  grantIds: string[] | null
+  companion: unknown
 }
+type Wanted = { kind: string; id: string }
+type Sighting = { row: Found | undefined; grants: Found[] }
 
-const COLUMNS = 'kind, id, grant_id, user_id, client_id, uid, user_code, payload, expires_at, consumed_at'
-const VALUES = `$1, $2, $3, $4, $5, $6, $7, $8::json,
-  now() + $9::float8 * interval '1 second', case when $10::boolean then now() end`
-const REPLACE = `on conflict (kind, id) do update set
+const COLUMNS = `kind text, id text, grant_id text, user_id text, client_id text, uid text, user_code text,
+  grant_ids text[], payload text, lifetime float8, consumed boolean`
+const INSERT = `insert into artifacts as a
+  (kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, payload, expires_at, consumed_at)`
+const VALUES = `kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, payload::json,
+  now() + lifetime * interval '1 second', case when consumed then now() end`
+const REPLACE = `on conflict (id, kind) do update set
   grant_id = excluded.grant_id, user_id = excluded.user_id, client_id = excluded.client_id, uid = excluded.uid,
-  user_code = excluded.user_code, payload = excluded.payload, expires_at = excluded.expires_at, revision = excluded.revision`
-const SELECT = `select payload, coalesce(expires_at <= now(), false) as expired,
+  user_code = excluded.user_code, grant_ids = excluded.grant_ids, payload = excluded.payload,
+  expires_at = excluded.expires_at, revision = excluded.revision`
+const SELECT = `kind, id, payload::text as payload, coalesce(expires_at <= now(), false) as expired,
   extract(epoch from consumed_at)::float8 as "consumedAt",
-  extract(epoch from now() - consumed_at)::float8 * 1000 as "consumedAge",
-  consumed_by as "consumedBy", successor
-  from artifacts`
+  extract(epoch from now() - consumed_at)::float8 * 1000 as "consumedAge", successor,
+  case when grant_id is null then grant_ids else array[grant_id] end as "grantIds"`
 
-const SQL = {
-  find: `${SELECT} where kind = $1 and id = $2`,
-  findSessionByUid: `${SELECT} where kind = 'Session' and uid = $1 order by revision desc limit 1`,
-  findDeviceByUserCode: `${SELECT} where kind = 'DeviceCode' and user_code = $1 order by revision desc limit 1`,
-  upsert: `insert into artifacts (${COLUMNS}) values (${VALUES}) ${REPLACE},
-    consumed_at = coalesce(artifacts.consumed_at, excluded.consumed_at)`,
-  claim: `insert into artifacts (${COLUMNS}) values (${VALUES}) ${REPLACE} where artifacts.expires_at <= now()`,
-  // The lock holds a revocation back until the successor is there for it to see.
-  succeed: `with predecessor as (select id from artifacts where kind = $1 and id = $11 for key share),
-    saved as (insert into artifacts (${COLUMNS}) select ${VALUES} from predecessor on conflict do nothing)
-    select id from predecessor`,
-  consume: `update artifacts set consumed_at = now(), consumed_by = $3, successor = $4
-    where kind = $1 and id = $2 and consumed_at is null`,
-  destroy: 'delete from artifacts where kind = $1 and id = $2',
-  // Revocations of one grant meet: each takes all its locks first, in one order, or they would wait for each other.
-  revokeByGrantId: `delete from artifacts where grant_id = $1
-    and id = any (array (select id from artifacts where grant_id = $1 order by kind, id for update))`,
+/**
+ * The rows of `artifacts` a part names. As a condition on this one table, so that the plan is a look into its index
+ * whatever PostgreSQL thinks of the table's size; that a join matches each with its own row is beside this.
+ */
+const named = (part: string) =>
+  `a.kind = any (array (select kind from ${part})) and a.id = any (array (select id from ${part}))
+    and a.kind = ${part}.kind and a.id = ${part}.id`
+
+const CONSUMPTIONS: Part = {
+  name: 'consumptions',
+  columns: 'kind text, id text, successor text',
+  claim: true,
+  sql: (rows) => `update artifacts a
+    set consumed_at = coalesce(a.consumed_at, now()), successor = coalesce(a.successor, consumptions.successor)
+    from ${rows} where ${named('consumptions')}
+    and (a.consumed_at is null or a.successor = consumptions.successor) returning consumptions.unit`,
+}
+const ENDINGS: Part = {
+  name: 'endings',
+  columns: 'kind text, id text',
+  claim: true,
+  sql: (rows) => `delete from artifacts a using ${rows} where ${named('endings')} returning endings.unit`,
+}
+const REMOVALS: Part = {
+  name: 'removals',
+  columns: 'kind text, id text',
+  sql: (rows) => `delete from artifacts a using ${rows} where ${named('removals')}`,
+}
+// Revocations of one grant meet: each takes all its locks first, in one order, or they would wait for each other.
+const REVOCATIONS: Part = {
+  name: 'revocations',
+  columns: 'grant_id text',
+  sql: (rows) => `delete from artifacts where grant_id = any (array (select grant_id from ${rows}))
+    and id = any (array (select id from artifacts where grant_id = any (array (select grant_id from ${rows}))
+      order by id, kind for update))`,
+}
+const SAVES: Part = {
+  name: 'saves',
+  columns: COLUMNS,
+  sql: (rows) => `${INSERT} select ${VALUES} from ${rows} ${REPLACE},
+    consumed_at = coalesce(a.consumed_at, excluded.consumed_at)`,
 }
 
-/** Speaks in named prepared statements, one per promise. */
-export function createArtifactStore(pool: Pick<Pool, 'query'>): ArtifactStore {
-  const run = (name: keyof typeof SQL, values: unknown[]) =>
-    pool.query<Row>({ name: `artifacts.${name}`, text: SQL[name], values })
-  const first = async (name: keyof typeof SQL, values: unknown[]) =>
-    toStored((await run(name, values)).rows[0])
-  const count = async (name: keyof typeof SQL, values: unknown[]) => (await run(name, values)).rowCount ?? 0
+const CLAIM = {
+  name: 'artifacts.claim',
+  text: `${INSERT} select ${VALUES} from json_to_record($1::json) as _(${COLUMNS})
+    ${REPLACE} where a.expires_at <= now() returning true as won`,
+}
+const FIND_SESSION = {
+  name: 'artifacts.findSessionByUid',
+  text: `select ${SELECT} from artifacts where kind = 'Session' and uid = $1 order by revision desc limit 1`,
+}
+const FIND_DEVICE = {
+  name: 'artifacts.findDeviceByUserCode',
+  text: `select ${SELECT} from artifacts where kind = 'DeviceCode' and user_code = $1 order by revision desc limit 1`,
+}
+
+/** All that a turn asks for, with the companion of each, and the grants the engine will ask for next. */
+const find = (companion: Companion | undefined) => ({
+  name: 'artifacts.find',
+  text: `with found as materialized (select * from artifacts where kind = any ($1::text[]) and id = any ($2::text[]))
+    select ${SELECT}, ${companion?.sql ?? 'null'} as companion from found
+    union all
+    select ${SELECT}, null from artifacts where kind = 'Grant' and id = any (array (
+      select grant_id from found union all select unnest(grant_ids) from found))`,
+})
+
+/** The most artefacts of one statement. */
+const BATCH = 100
+const LANES = 2
+
+export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Companion): ArtifactStore {
+  const statement = find(companion)
+  const look = createBatches<Wanted, Sighting>({
+    lanes: LANES,
+    size: BATCH,
+    send: async (wanted) => toSightings(wanted, (await pool.query<Found>({ ...statement, values: arrays(wanted) })).rows),
+  })
+
+  /** What is stored, each row asked for once a unit. */
+  async function findStored(kind: string, id: string): Promise<Found | undefined> {
+    const name = memoryName({ kind, id })
+    if (work.memory.has(name)) return work.memory.get(name) as Found | undefined
+    const wanted = [{ kind, id }]
+    const sighting = work.inTransaction
+      ? toSightings(wanted, await work.query<Found>(statement, arrays(wanted)))[0]!
+      : await look(wanted[0]!)
+    work.memory.set(name, sighting.row)
+    for (const grant of sighting.grants) work.memory.set(memoryName(grant), grant)
+    if (sighting.row?.companion) companion?.remember(sighting.row.companion)
+    return sighting.row
+  }
+
+  /** As the unit will leave it: not as stored, but as saved, removed or consumed a moment ago. */
+  function overlay(kind: string, id: string, found: Found | undefined): StoredArtifact | undefined {
+    const key = keyOf(kind, id)
+    const saved = work.pending(SAVES, key)
+    if (saved) return fromRow(JSON.parse(saved.json))
+    if (!found || work.pending(REMOVALS, key) || work.pending(ENDINGS, key)) return undefined
+    const stored = toStored(found)
+    if (isRevoked(kind, stored.payload)) return undefined
+    const consumed = work.pending(CONSUMPTIONS, key)
+    return consumed && !stored.consumption ? { ...stored, consumption: justNow() } : stored
+  }
+
+  const isRevoked = (kind: string, { grantId }: Payload) =>
+    kind !== 'Grant' && grantId !== undefined && work.pending(REVOCATIONS, columnText(grantId)) !== undefined
+
+  const remove = async (part: Part, kind: string, id: string, lost?: Lost) => {
+    const key = keyOf(kind, id)
+    for (const other of [SAVES, CONSUMPTIONS]) work.withdraw(other, key)
+    await work.write(part, key, { kind, id: rowId(kind, id) }, lost)
+  }
+
+  async function findOne(statement: { name: string; text: string }, isIt: (row: Row) => boolean, value: string) {
+    const saved = work.pendingOf(SAVES).map(({ json }) => JSON.parse(json) as Row)
+    const pending = saved.findLast(isIt)
+    if (pending) return fromRow(pending)
+    const [row] = await work.query<Found>(statement, [value])
+    return row && !work.pending(REMOVALS, `${row.kind} ${row.id}`) ? toStored(row) : undefined
+  }
 
   async function revokeByGrantId(grantId: string) {
     if (!grantId) return
-    let removed: number
-    // A statement does not see what was committed after it began: look again until there is nothing left.
-    do removed = await count('revokeByGrantId', [columnText(grantId)])
-    while (removed > 0)
+    const name = columnText(grantId)
+    for (const { key, json } of work.pendingOf(SAVES))
+      if ((JSON.parse(json) as Row).grant_id === name) work.withdraw(SAVES, key)
+    await work.write(REVOCATIONS, name, { grant_id: name })
   }
 
   return {
     async find(kind, id) {
-      const stored = await first('find', [kind, rowId(kind, id)])
-      return stored && { ...stored, payload: withId(kind, id, stored.payload) }
+      const stored = overlay(kind, id, await findStored(kind, id))
+      return stored && withName(kind, id, stored)
     },
-    findSessionByUid: (uid) => first('findSessionByUid', [columnText(uid)]),
-    findDeviceByUserCode: (userCode) => first('findDeviceByUserCode', [columnText(userCode)]),
+    recall(kind, id) {
+      const found = work.memory.get(memoryName({ kind, id })) as Found | undefined
+      return found && withName(kind, id, toStored(found))
+    },
+    findSessionByUid(uid) {
+      const name = columnText(uid)
+      return findOne(FIND_SESSION, (row) => row.kind === 'Session' && row.uid === name, name)
+    },
+    findDeviceByUserCode(userCode) {
+      const name = columnText(userCode)
+      return findOne(FIND_DEVICE, (row) => row.kind === 'DeviceCode' && row.user_code === name, name)
+    },
     async upsert(artifact) {
-      await run('upsert', toRow(artifact))
+      const key = keyOf(artifact.kind, artifact.id)
+      for (const part of [REMOVALS, ENDINGS]) work.withdraw(part, key)
+      await work.write(SAVES, key, toRow(artifact))
     },
-    async claim(artifact) {
-      return (await count('claim', toRow(artifact))) === 1
+    async consume(kind, id, lost, successor) {
+      const key = keyOf(kind, id)
+      await work.write(CONSUMPTIONS, key, { kind, id: rowId(kind, id), successor: successor ?? null }, lost)
     },
-    async succeed(successor, predecessor) {
-      const values = [...toRow(successor), rowId(successor.kind, predecessor)]
-      return (await count('succeed', values)) === 1
-    },
-    async consume(kind, id, rotation) {
-      const values = [kind, rowId(kind, id), rotation?.requestedBy ?? null, rotation?.successor ?? null]
-      return (await count('consume', values)) === 1
-    },
-    async destroy(kind, id) {
-      return (await count('destroy', [kind, rowId(kind, id)])) === 1
-    },
+    destroy: (kind, id) => remove(REMOVALS, kind, id),
+    end: (kind, id, lost) => remove(ENDINGS, kind, id, lost),
     revokeByGrantId,
     async revokeGrant(grantId) {
-      await run('destroy', ['Grant', rowId('Grant', grantId)])
+      await remove(REMOVALS, 'Grant', grantId)
       await revokeByGrantId(grantId)
+    },
+    async claim(artifact) {
+      const { rows } = await pool.query({ ...CLAIM, values: [JSON.stringify(toRow(artifact))] })
+      return rows.length === 1
     },
   }
 }
 
-function toStored(row: Row | undefined): StoredArtifact | undefined {
-  if (!row) return undefined
-  const { payload, expired, consumedAt, consumedAge, consumedBy, successor } = row
-  if (consumedAt === null || consumedAge === null) return { payload, expired }
-  const rotation =
-    consumedBy !== null && successor !== null ? { requestedBy: consumedBy, successor } : undefined
-  return { payload, expired, consumption: { at: consumedAt, age: consumedAge, rotation } }
+const withName = (kind: string, id: string, stored: StoredArtifact): StoredArtifact => ({
+  ...stored,
+  payload: withId(kind, id, stored.payload),
+})
+const keyOf = (kind: string, id: string) => `${kind} ${rowId(kind, id)}`
+const memoryName = ({ kind, id }: { kind: string; id: string }) => `artifact ${keyOf(kind, id)}`
+const arrays = (wanted: Wanted[]) => [
+  wanted.map(({ kind }) => kind),
+  wanted.map(({ kind, id }) => rowId(kind, id)),
+]
+
+/** One per artefact asked for, in that order, each with the grants it names. */
+function toSightings(wanted: Wanted[], rows: Found[]): Sighting[] {
+  const byKey = new Map(rows.map((row) => [`${row.kind} ${row.id}`, row]))
+  return wanted.map(({ kind, id }) => {
+    const row = byKey.get(keyOf(kind, id))
+    return { row, grants: (row?.grantIds ?? []).flatMap((grant) => byKey.get(`Grant ${grant}`) ?? []) }
+  })
 }
+
+function toStored(found: Found): StoredArtifact {
+  const { expired, consumedAt, consumedAge, successor } = found
+  const payload = JSON.parse(found.payload) as Payload
+  if (consumedAt === null || consumedAge === null) return { payload, expired }
+  const consumption = { at: consumedAt, age: consumedAge, ...(successor !== null && { successor }) }
+  return { payload, expired, consumption }
+}
+
+const fromRow = ({ payload, consumed }: Row): StoredArtifact => ({
+  payload: JSON.parse(payload) as Payload,
+  expired: false,
+  ...(consumed && { consumption: justNow() }),
+})
+
+const justNow = (): Consumption => ({ at: Math.floor(Date.now() / 1000), age: 0 })

@@ -1,31 +1,39 @@
 // The append-only log: who did what, when, from where.
-import type { Scope } from '../db/scope.ts'
+import type { Part } from '../db/commit.ts'
+import type { UnitOfWork } from '../db/unit-of-work.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
 import type { AuditEvent, Visit } from './event.ts'
 
 export type AuditLog = {
-  /** Part of the transaction it is called in: the change and its trace are kept together or not at all. */
+  /** Part of the unit of work it is called in: the change and its trace are kept together or not at all. */
   record(event: AuditEvent, visit?: Visit): Promise<void>
 }
 
 const USER_AGENT_MAX = 300
 
-export function createAuditLog(scope: Scope, now: Clock): AuditLog {
+const EVENTS: Part = {
+  name: 'audit_rows',
+  columns: `id text, type text, user_id text, client_id text, ip text, user_agent text,
+    request_id text, data text`,
+  sql: (rows) => `insert into audit_events (id, type, user_id, client_id, ip, user_agent, request_id, data)
+    select id, type, user_id, client_id, ip, user_agent, request_id, data::jsonb from ${rows}`,
+}
+
+export function createAuditLog(work: UnitOfWork, now: Clock): AuditLog {
   return {
     async record({ type, ...details }, visit) {
       const { userId, ...data } = details as { userId?: string } & Record<string, string | string[]>
-      await scope.client.auditEvent.create({
-        data: {
-          id: createId('evt', now()),
-          type,
-          userId,
-          clientId: visit?.clientId,
-          ip: visit?.ip,
-          userAgent: visit?.userAgent.slice(0, USER_AGENT_MAX),
-          requestId: visit?.requestId,
-          data,
-        },
+      const id = createId('evt', now())
+      await work.write(EVENTS, id, {
+        id,
+        type,
+        user_id: userId,
+        client_id: visit?.clientId,
+        ip: visit?.ip,
+        user_agent: visit?.userAgent.slice(0, USER_AGENT_MAX),
+        request_id: visit?.requestId,
+        data: JSON.stringify(data),
       })
     },
   }

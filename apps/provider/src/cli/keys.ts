@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { readConfig } from '../config.ts'
 import { developmentSecret } from '../db/development-secret.ts'
 import { openDatabase } from '../db/open.ts'
-import { createScope } from '../db/scope.ts'
+import { createUnitOfWork } from '../db/unit-of-work.ts'
 import { createKeyStore, type KeyAlg } from '../keys/store.ts'
 import { DAY, systemClock } from '../lib/clock.ts'
 import { parseDuration } from '../lib/duration.ts'
@@ -36,7 +36,7 @@ async function rotateKeys(options: Options): Promise<void> {
   })
   try {
     const sealer = createSealer(config.SECRET_KEY ?? [await developmentSecret(config.DATA_DIR)])
-    const keys = createKeyStore({ scope: createScope(database.prisma), sealer, now: systemClock })
+    const keys = createKeyStore({ scope: createUnitOfWork(database), sealer, now: systemClock })
     const activeAt = new Date(Date.now() + options.in)
     const made: { kid: string; alg: KeyAlg }[] = []
     for (const alg of ['RS256', 'ES256'] as const)

@@ -1,6 +1,6 @@
 // What people have allowed relying parties, remembered beyond the session that allowed it.
 import { z } from 'zod'
-import type { Scope } from '../db/scope.ts'
+import type { Scope } from '../db/unit-of-work.ts'
 
 /** Scopes of ours, and scopes per API (by audience). */
 export type Consent = { scopes: string[]; resources: Record<string, string[]> }

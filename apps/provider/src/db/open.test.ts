@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startChild } from '../../test/support/child.ts'
 import { createTestDatabase, realPostgresUrl, type TestDatabase } from '../../test/support/database.ts'
 import { type Database, pingDatabase } from './database.ts'
-import { isDuplicate } from './scope.ts'
+import { isDuplicate } from './unit-of-work.ts'
 
 const program = new URL('./test-programs/open-database.ts', import.meta.url)
 const hasServer = (await realPostgresUrl()) !== null

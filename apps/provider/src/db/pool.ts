@@ -28,6 +28,13 @@ const WAITS: PoolConfig = {
  */
 const SILENCE = 12 * SECOND
 
+/**
+ * A statement is planned once, and always along an index. Left to itself PostgreSQL plans for the few rows a young table
+ * has, keeps that plan, and reads the whole table with it when the rows are a million; or plans anew each time, which
+ * costs more than the statement. Compiling such short statements would cost more still.
+ */
+const PLANS = 'set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off'
+
 /** A pool that outlives its database: lost connections are logged and replaced, and every wait has an end. */
 export function createPool({ connection, greeting, onSilence }: Address, log: Log, silence = SILENCE): Pool {
   const pool = new Pool({
@@ -41,7 +48,7 @@ export function createPool({ connection, greeting, onSilence }: Address, log: Lo
         socket.destroy(new DatabaseSilent(silence))
         onSilence?.()
       })
-      await greet(client, greeting)
+      await greet(client, [...greeting, PLANS])
     },
   })
   logLosses(pool, log)
@@ -78,8 +85,9 @@ async function greet(client: ClientBase, greeting: string[]) {
   for (const statement of greeting) await client.query(statement)
 }
 
-/** Without a listener, a connection that is lost while idle would end the process. The error itself holds the client. */
+/** Without a listener, a connection that is lost, idle or in somebody's hands, would end the process. */
 function logLosses(pool: Pool, log: Log) {
+  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('error', ({ message }) => log.warn({ reason: message }, 'lost a connection to the database'))
 }
 

@@ -1,6 +1,6 @@
 import type { Visit } from '../audit/event.ts'
 import type { AuditLog } from '../audit/store.ts'
-import type { Scope } from '../db/scope.ts'
+import type { Scope } from '../db/unit-of-work.ts'
 import type { Fields } from '../http/fields.ts'
 import type { FieldError } from '../http/view.ts'
 import { parseEmail } from '../lib/email.ts'

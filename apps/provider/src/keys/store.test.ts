@@ -2,7 +2,7 @@ import { createPublicKey, randomBytes, sign, verify } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import type { Database } from '../db/database.ts'
-import { createScope } from '../db/scope.ts'
+import { createUnitOfWork } from '../db/unit-of-work.ts'
 import { HOUR } from '../lib/clock.ts'
 import { createSealer } from '../lib/seal.ts'
 import { createKeyStore } from './store.ts'
@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => testDatabase.drop())
 beforeEach(() => database.prisma.key.deleteMany())
 
-const storeOn = ({ prisma }: Database, { at = NOON, secrets = [SECRET] } = {}) =>
-  createKeyStore({ scope: createScope(prisma), sealer: createSealer(secrets), now: () => at })
+const storeOn = (database: Database, { at = NOON, secrets = [SECRET] } = {}) =>
+  createKeyStore({ scope: createUnitOfWork(database), sealer: createSealer(secrets), now: () => at })
 
 const rows = () => database.prisma.key.findMany({ orderBy: { id: 'asc' } })
 const kids = async (at: Date) => (await storeOn(database, { at }).loadKeyring()).signing.map(({ kid }) => kid)

@@ -1,7 +1,7 @@
 // Signing and sealing keys: make, seal, rotate, publish.
 import { createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { Scope } from '../db/scope.ts'
+import type { Scope } from '../db/unit-of-work.ts'
 import type { Clock } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
 import { createId } from '../lib/ids.ts'

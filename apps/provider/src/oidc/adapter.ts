@@ -1,7 +1,8 @@
 // Translates oidc-provider's adapter contract onto the promises of artifacts/.
-import Provider, { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider'
+import { type Adapter, type AdapterFactory, type AdapterPayload, errors, type Provider } from 'oidc-provider'
+import { rowId } from '../artifacts/artifact.ts'
 import type { ArtifactStore, StoredArtifact } from '../artifacts/store.ts'
-import { createRefreshWindow } from './refresh-window.ts'
+import { createRefreshWindow, type Rotate } from './refresh-window.ts'
 
 /** What a Provider needs so that its memory is ours. One serves any number of Providers, one after the other. */
 export type EngineStorage = {
@@ -11,15 +12,22 @@ export type EngineStorage = {
   attach(provider: Provider): void
 }
 
-/** @param refreshWindow milliseconds in which a repeated refresh gets the same successor; 0 makes each a replay. */
-export function createEngineStorage(store: ArtifactStore, refreshWindow: number): EngineStorage {
-  const window = createRefreshWindow(store, refreshWindow)
+/**
+ * @param secret from which successors of refresh tokens are derived, the same on all instances
+ * @param refreshWindow milliseconds in which a repeated refresh gets the same successor; 0 makes each a replay
+ */
+export function createEngineStorage(
+  store: ArtifactStore,
+  { secret, refreshWindow }: { secret: Buffer; refreshWindow: number },
+): EngineStorage {
+  const window = createRefreshWindow(store, { secret, length: refreshWindow })
   return {
     adapter: (kind) => {
       const adapter = createAdapter(store, kind)
-      if (kind === 'RefreshToken') return window.widen(adapter)
+      if (kind === 'RefreshToken') return window.widen(adapter, rotateOnce(store))
       if (kind === 'ReplayDetection') return { ...adapter, upsert: claimOnce(store) }
-      if (kind === 'Interaction') return { ...adapter, upsert: withoutCookie(adapter) }
+      if (kind === 'Interaction') return { ...adapter, ...leftOnce(store), upsert: withoutCookie(adapter) }
+      if (kind === 'Session') return { ...adapter, upsert: whenChanged(store, adapter) }
       return adapter
     },
     attach(provider) {
@@ -35,29 +43,43 @@ function createAdapter(store: ArtifactStore, kind: string): Adapter {
     findByUid: async (uid) => toPayload(await store.findSessionByUid(uid)),
     findByUserCode: async (userCode) => toPayload(await store.findDeviceByUserCode(userCode)),
     upsert: (id, payload, lifetime) => store.upsert({ kind, id, payload, lifetime }),
-    async consume(id) {
-      if (!(await store.consume(kind, id))) await refuseSecondUse(store, kind, id)
-    },
-    async destroy(id) {
-      const wasThere = await store.destroy(kind, id)
-      // The engine looks, then destroys: of those that come back from one interaction at once only one may go on.
-      if (kind === 'Interaction' && !wasThere)
-        throw new errors.SessionNotFound('interaction session not found')
-    },
+    consume: (id) => store.consume(kind, id, () => refuseSecondUse(store, kind, id)),
+    destroy: (id) => store.destroy(kind, id),
     revokeByGrantId: (grantId) => store.revokeByGrantId(grantId),
   }
 }
 
+/** Consumes a refresh token in favour of one successor. */
+const rotateOnce =
+  (store: ArtifactStore): Rotate =>
+  (token, successor) =>
+    store.consume(
+      'RefreshToken',
+      token,
+      () => refuseSecondUse(store, 'RefreshToken', token),
+      rowId('RefreshToken', successor),
+    )
+
+/** The engine looks, then destroys: of those that come back from one interaction at once only one may go on. */
+const leftOnce = (store: ArtifactStore): Pick<Adapter, 'destroy'> => ({
+  destroy: (id) =>
+    store.end('Interaction', id, async () => {
+      throw new errors.SessionNotFound('interaction session not found')
+    }),
+})
+
 /** Long before any clock of ours, but true, for 0 reads as "no expiry" in places. */
 const LONG_AGO = 1
 
-/** The engine looks at `exp` with its own clock; what the database's clock calls expired must be so there too. */
+/**
+ * The engine looks at `exp` with its own clock; what the database's clock calls expired must be so there too. But it
+ * looks at `exp` first, and a replay that comes late must still be known for one: what was consumed never expires.
+ */
 function toPayload(stored: StoredArtifact | undefined): AdapterPayload | undefined {
   if (!stored) return undefined
-  const payload: AdapterPayload = { ...stored.payload }
-  if (stored.expired) payload.exp = LONG_AGO
-  if (stored.consumption) payload.consumed = Math.floor(stored.consumption.at)
-  return payload
+  const { payload, expired, consumption } = stored
+  if (consumption) return { ...payload, exp: undefined, consumed: Math.floor(consumption.at) }
+  return expired ? { ...payload, exp: LONG_AGO } : { ...payload }
 }
 
 /**
@@ -68,10 +90,7 @@ async function refuseSecondUse(store: ArtifactStore, kind: string, id: string): 
   if (kind === 'PushedAuthorizationRequest')
     throw new errors.InvalidRequestUri('request_uri was already used')
   const grantId = (await store.find(kind, id))?.payload.grantId
-  if (grantId) {
-    await store.revokeGrant(grantId)
-    Provider.ctx?.oidc.provider.emit('grant.revoked', Provider.ctx, grantId)
-  }
+  if (grantId) await store.revokeGrant(grantId)
   throw new errors.InvalidGrant(`${kind} was already used`)
 }
 
@@ -107,3 +126,22 @@ const withoutCookie =
     const session = payload.session && { ...payload.session, cookie: undefined }
     return adapter.upsert(id, { ...payload, session }, lifetime)
   }
+
+/** How late a session's sliding end may be written: a share of its lifetime, and never more than this. */
+const SLIDE_SHARE = 0.05
+const SLIDE_SECONDS = 5 * 60
+
+/** The engine saves the session on every request; an end that slid by moments alone is not worth a write. */
+const whenChanged =
+  (store: ArtifactStore, adapter: Adapter): Adapter['upsert'] =>
+  async (id, payload, lifetime = 0) => {
+    const stored = store.recall('Session', id)
+    const late = (payload.exp ?? 0) - (stored?.payload.exp ?? 0)
+    const mayWait = late >= 0 && late <= Math.min(SLIDE_SECONDS, SLIDE_SHARE * lifetime)
+    if (stored && mayWait && sameButTimes(stored.payload, payload)) return
+    await adapter.upsert(id, payload, lifetime)
+  }
+
+const sameButTimes = (one: object, other: object) => timeless(one) === timeless(other)
+const timeless = (payload: object) =>
+  JSON.stringify(Object.entries({ ...payload, exp: 0, iat: 0 }).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,4 +1,4 @@
-import type { Next } from 'koa'
+import type { Context, Next } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { type Ending, revokeGrants } from '../artifacts/end-session.ts'
 import { asProblem } from '../http/error-pages.ts'
@@ -10,12 +10,11 @@ const PUBLIC_SECONDS = 300
 
 type Dependencies = {
   views: Views
-  isUnavailable: (error: unknown) => boolean
   ending: Ending
 }
 
 /** What the engine's answers still need when they pass us on the way out, by the name of its route. */
-export function createAnswers({ views, isUnavailable, ending }: Dependencies) {
+export function createAnswers({ views, ending }: Dependencies) {
   const byRoute: Record<string, (ctx: KoaContextWithOIDC) => void | Promise<void>> = {
     discovery: publish,
     jwks: publish,
@@ -38,23 +37,23 @@ export function createAnswers({ views, isUnavailable, ending }: Dependencies) {
 
   return async (ctx: KoaContextWithOIDC, next: Next) => {
     await next()
-    const failure: unknown = ctx.state['failure']
-    if (failure && ctx.status === 500 && !ctx.response.is('html'))
-      answerFailure(ctx, asProblem(failure, isUnavailable))
     const { route } = ctx.oidc ?? {}
     if (route) await byRoute[route]?.(ctx)
   }
 }
 
 /** A database that is gone is no OAuth error: 503, and when to come back. */
-function answerFailure(
-  ctx: KoaContextWithOIDC,
-  problem: { status: number; retryAfter: number | undefined; what: string },
-) {
-  if (problem.status !== 503) return
-  ctx.status = 503
-  ctx.set('Retry-After', String(problem.retryAfter))
-  ctx.body = { error: 'temporarily_unavailable', error_description: problem.what }
+export function answerFailures(isUnavailable: (error: unknown) => boolean) {
+  return async (ctx: Context, next: Next) => {
+    await next()
+    const failure: unknown = ctx.state['failure']
+    if (!failure || ctx.status !== 500 || ctx.response.is('html')) return
+    const { status, retryAfter, what } = asProblem(failure, isUnavailable)
+    if (status !== 503) return
+    ctx.status = 503
+    ctx.set('Retry-After', String(retryAfter))
+    ctx.body = { error: 'temporarily_unavailable', error_description: what }
+  }
 }
 
 function publish(ctx: KoaContextWithOIDC) {

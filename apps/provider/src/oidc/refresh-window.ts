@@ -1,18 +1,18 @@
 // A refresh repeated within a short window gets the very same successor again, never a second one.
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose'
-import Provider, { type Adapter, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import Provider, { type Adapter, type KoaContextWithOIDC } from 'oidc-provider'
+import { rowId } from '../artifacts/artifact.ts'
 import type { ArtifactStore } from '../artifacts/store.ts'
-import { digest, mac } from '../lib/digest.ts'
-import { randomToken } from '../lib/ids.ts'
-import { hkdf, openWith, sealWith } from '../lib/seal.ts'
+import { mac } from '../lib/digest.ts'
 
 const KIND = 'RefreshToken'
 
-type Rotation = { predecessor: string; successor: string }
+/** Consumes a refresh token for good, unless that was done already in favour of the same successor. */
+export type Rotate = (token: string, successor: string) => Promise<void>
 
 export type RefreshWindow = {
   /** The adapter of refresh tokens, forgiving the repeated request. */
-  widen(adapter: Adapter): Adapter
+  widen(adapter: Adapter, rotate: Rotate): Adapter
   /** Makes the Provider name a successor as `consume` settled it, instead of drawing a name itself. */
   attach(provider: Provider): void
 }
@@ -22,66 +22,51 @@ export type RefreshWindow = {
  * time is answered alike; whoever asks for something else, or later, is a thief or the victim of one, and the family
  * dies (RFC 9700, section 4.14.2).
  *
- * The engine finds a token, checks it, consumes it, makes a successor and saves that. The successor's name is settled
- * in the moment of consumption, in the same row: whichever request comes later, here or in another process, after a
- * crash too, can only arrive at that one.
+ * The successor of a token is no random draw: it follows from the token, what the request asks for and a secret of
+ * ours. Requests that are the same arrive at the same one wherever they are served, and the consumed token's row
+ * names the successor's row. Without our secret nobody who holds an old token can tell the next.
  *
- * @param length milliseconds from the first use, by the database's clock; 0 switches it off.
+ * @param length milliseconds from the first use, by the database's clock; 0 switches it off
  */
-export function createRefreshWindow(store: ArtifactStore, length: number): RefreshWindow {
-  const rotations = new WeakMap<KoaContextWithOIDC, Rotation>()
-  const currentRotation = () => (Provider.ctx ? rotations.get(Provider.ctx) : undefined)
+export function createRefreshWindow(
+  store: ArtifactStore,
+  { secret, length }: { secret: Buffer; length: number },
+): RefreshWindow {
+  const successors = new WeakMap<KoaContextWithOIDC, string>()
 
   /** Was it this same request, sent a moment ago, that used the token up? */
   async function isRepeated(token: string): Promise<boolean> {
     const ctx = refreshing(token)
     const consumption = (await store.find(KIND, token))?.consumption
-    if (!ctx || !consumption?.rotation || consumption.age >= length) return false
-    return consumption.rotation.requestedBy === (await requestMac(ctx, token))
+    if (!ctx || !consumption?.successor || consumption.age >= length) return false
+    return consumption.successor === rowId(KIND, await successorOf(ctx, token, secret))
   }
 
-  /**
-   * The one successor of the token, or undefined for a request that has no claim to it. Who arrives second here was in
-   * time when the token was found, however long the database then took.
-   */
-  async function settle(ctx: KoaContextWithOIDC, token: string): Promise<string | undefined> {
-    const requestedBy = await requestMac(ctx, token)
-    const successor = randomToken()
-    if (await store.consume(KIND, token, { requestedBy, successor: seal(token, successor) })) return successor
-    const settled = (await store.find(KIND, token))?.consumption?.rotation
-    return settled?.requestedBy === requestedBy ? open(token, settled.successor) : undefined
-  }
-
-  function widen(adapter: Adapter): Adapter {
+  function widen(adapter: Adapter, rotate: Rotate): Adapter {
     return {
       ...adapter,
       async find(token) {
         const payload = await adapter.find(token)
-        if (!payload?.consumed || !(await isRepeated(token))) return payload
-        return { ...payload, consumed: undefined }
+        if (!payload?.['consumed'] || !(await isRepeated(token))) return payload
+        return (await store.find(KIND, token))?.payload
       },
       async consume(token) {
         const ctx = refreshing(token)
-        const successor = ctx && (await settle(ctx, token))
-        if (!successor) return adapter.consume(token)
-        rotations.set(ctx, { predecessor: token, successor })
-      },
-      async upsert(id, payload, lifetime) {
-        const rotation = currentRotation()
-        if (rotation?.successor !== id) return adapter.upsert(id, payload, lifetime)
-        const alive = await store.succeed({ kind: KIND, id, payload, lifetime }, rotation.predecessor)
-        if (!alive) throw new errors.InvalidGrant('refresh token was revoked meanwhile')
+        if (!ctx) return adapter.consume(token)
+        const successor = await successorOf(ctx, token, secret)
+        successors.set(ctx, successor)
+        await rotate(token, successor)
       },
     }
   }
 
   return {
-    widen: (adapter) => (length > 0 ? widen(adapter) : adapter),
+    widen: (adapter, rotate) => (length > 0 ? widen(adapter, rotate) : adapter),
     attach(provider) {
       const tokens = provider.RefreshToken.prototype as unknown as { generateTokenId(): string }
       const draw = tokens.generateTokenId
       tokens.generateTokenId = function () {
-        return currentRotation()?.successor ?? draw.call(this)
+        return (Provider.ctx && successors.get(Provider.ctx)) ?? draw.call(this)
       }
     },
   }
@@ -91,15 +76,15 @@ export function createRefreshWindow(store: ArtifactStore, length: number): Refre
 function refreshing(token: string): KoaContextWithOIDC | undefined {
   const ctx = Provider.ctx
   const params = ctx?.oidc.params
-  return params?.grant_type === 'refresh_token' && params.refresh_token === token ? ctx : undefined
+  return params?.['grant_type'] === 'refresh_token' && params['refresh_token'] === token ? ctx : undefined
 }
 
-/** What makes two refresh requests the same: client, scope, resources, authorization details and DPoP key. */
-async function requestMac(ctx: KoaContextWithOIDC, token: string): Promise<string> {
+/** Requests are the same when client, scope, resources, authorization details and DPoP key are. */
+async function successorOf(ctx: KoaContextWithOIDC, token: string, secret: Buffer): Promise<string> {
   const { client, params } = ctx.oidc
   const { scope, resource, authorization_details: details } = params ?? {}
   const request = [client?.clientId, scope, resource, details, await proofKey(ctx)]
-  return mac(hkdf(token, 'refresh-request'), JSON.stringify(request))
+  return mac(secret, token, JSON.stringify(request))
 }
 
 /**
@@ -107,15 +92,12 @@ async function requestMac(ctx: KoaContextWithOIDC, token: string): Promise<strin
  * one before it looks for the token; where it does not, the header may hold anything and stands for nothing.
  */
 async function proofKey(ctx: KoaContextWithOIDC): Promise<string | undefined> {
+  const proof = ctx.get('DPoP')
+  if (!proof) return undefined
   try {
-    const { jwk } = decodeProtectedHeader(ctx.get('DPoP'))
+    const { jwk } = decodeProtectedHeader(proof)
     return jwk && (await calculateJwkThumbprint(jwk))
   } catch {
     return undefined
   }
 }
-
-const seal = (token: string, successor: string) => sealWith(sealingKey(token), successor, row(token))
-const open = (token: string, sealed: Buffer) => openWith(sealingKey(token), sealed, row(token)).toString()
-const sealingKey = (token: string) => hkdf(token, 'refresh-successor')
-const row = (token: string) => `artifacts/${KIND}/${digest(token)}`

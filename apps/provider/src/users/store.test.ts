@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import type { Database } from '../db/database.ts'
-import { createScope, type Scope } from '../db/scope.ts'
+import { createUnitOfWork, type Scope } from '../db/unit-of-work.ts'
 import { parseEmail } from '../lib/email.ts'
 import { createUserStore, type UserStore } from './store.ts'
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
   testDatabase = await createTestDatabase()
   const first = await testDatabase.open()
   databases = [first, testDatabase.url ? await testDatabase.open() : first]
-  scope = createScope(first.prisma)
+  scope = createUnitOfWork(first)
   users = createUserStore(scope, () => new Date())
 })
 afterAll(() => testDatabase.drop())
@@ -66,7 +66,7 @@ describe('a new person', () => {
   })
 
   test('T007: twenty at once with one address, written differently, at two instances, are one', async () => {
-    const stores = databases.map(({ prisma }) => createUserStore(createScope(prisma), () => new Date()))
+    const stores = databases.map((database) => createUserStore(createUnitOfWork(database), () => new Date()))
     const writings = ['ada@example.test', 'ADA@example.test', 'Ada@EXAMPLE.test', 'aDa@example.TEST']
     const made = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>

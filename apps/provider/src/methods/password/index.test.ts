@@ -1,7 +1,7 @@
 import argon2 from 'argon2'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts'
-import { createScope, type Scope } from '../../db/scope.ts'
+import { createUnitOfWork, type Scope } from '../../db/unit-of-work.ts'
 import { parseEmail } from '../../lib/email.ts'
 import { createUserStore, type UserStore } from '../../users/store.ts'
 import type { SignInMethod } from '../method.ts'
@@ -20,7 +20,7 @@ let work: { verified: string[]; hashed: number }
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase()
-  scope = createScope((await testDatabase.open()).prisma)
+  scope = createUnitOfWork(await testDatabase.open())
   users = createUserStore(scope, () => new Date())
   method = createPasswordMethod({
     users,

@@ -10,11 +10,11 @@ CREATE TABLE "artifacts" (
     "payload" JSON NOT NULL,
     "expires_at" TIMESTAMPTZ(6),
     "consumed_at" TIMESTAMPTZ(6),
-    "consumed_by" TEXT,
-    "successor" BYTEA,
+    "successor" TEXT,
+    "grant_ids" TEXT[],
     "revision" BIGSERIAL NOT NULL,
 
-    CONSTRAINT "artifacts_pkey" PRIMARY KEY ("kind","id")
+    CONSTRAINT "artifacts_pkey" PRIMARY KEY ("id","kind")
 );
 
 -- CreateTable

@@ -1,0 +1,183 @@
+// How units of work become one statement: many units, one round trip, one commit, and no unit pays for another.
+import type { Pool, PoolClient } from 'pg'
+import { createBatches } from './batches.ts'
+import type { Prisma } from './generated/client.ts'
+
+/**
+ * One kind of write, as a room defines it. Its rows arrive as a relation that bears the part's name, with `unit` and
+ * the `columns`; a row is what `JSON.stringify` made of an object with these names.
+ */
+export type Part = {
+  name: string
+  /** Column definitions, in the words of `json_to_recordset`. */
+  columns: string
+  /** The statement; `rows` is the relation to read. A claim's returns the `unit` of each row it could claim. */
+  sql(rows: string): string
+  /** A unit that does not get what it claims writes nothing at all. */
+  claim?: true
+}
+
+/** One row to be written. `lost` answers for a claim that another request won. */
+export type Entry = { part: Part; key: string; json: string; lost?: (() => Promise<never>) | undefined }
+
+export type CommitOptions = {
+  /** Batches under way at once. */
+  lanes: number
+  /** The most units of one batch. */
+  size: number
+}
+
+/** The claim was not to be had: someone else was first, or it is not there any more. Nothing of the unit was written. */
+export class LostClaim extends Error {
+  override name = 'LostClaim'
+  readonly entry: Entry
+  constructor(entry: Entry) {
+    super(`lost: ${entry.part.name}`)
+    this.entry = entry
+  }
+}
+
+type Query = (statement: { name: string; text: string }, values: string[]) => Promise<{ unit: number }[]>
+type Unit = Entry[]
+
+const DEFAULTS: CommitOptions = { lanes: 2, size: 64 }
+
+export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
+  const { lanes, size } = { ...DEFAULTS, ...options }
+  const statements = new Map<string, { name: string; text: string }>()
+  const together = createBatches<Unit, LostClaim | Error | undefined>({
+    send: sendTogether,
+    lanes,
+    size,
+    // Each row has one owner per batch: of two that claim it in one statement both would win.
+    keysOf: (unit) => unit.map(({ key }) => key),
+  })
+
+  const onPool: Query = async (statement, values) => (await pool.query({ ...statement, values })).rows
+
+  /** What became of each unit. A batch that was refused is tried unit by unit: only whoever is to blame fails. */
+  async function sendTogether(units: Unit[]) {
+    try {
+      return await send(onPool, units)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return Promise.all(units.map((unit) => sendAlone(unit)))
+    }
+  }
+
+  async function sendAlone(unit: Unit): Promise<LostClaim | Error | undefined> {
+    try {
+      return (await send(onPool, [unit]))[0]
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  async function send(query: Query, units: Unit[]): Promise<(LostClaim | undefined)[]> {
+    const { parts, values } = gather(units)
+    const lost = new Set((await query(statementFor(parts), values)).map(({ unit }) => unit))
+    return units.map((unit, number) => (lost.has(number) ? new LostClaim(claimOf(unit)) : undefined))
+  }
+
+  function statementFor(parts: Part[]) {
+    const name = `commit.${parts.map((part) => part.name).join('.')}`
+    const known = statements.get(name) ?? { name, text: compose(parts) }
+    statements.set(name, known)
+    return known
+  }
+
+  /** Several claims stand or fall together, which one statement cannot promise. */
+  async function sendInTransaction(unit: Unit): Promise<void> {
+    const client = await pool.connect()
+    try {
+      await client.query('begin')
+      await sendClaims(onClient(client), unit)
+      await client.query('commit')
+    } catch (error) {
+      await client.query('rollback').catch(() => undefined)
+      throw error
+    } finally {
+      client.release()
+    }
+  }
+
+  const onClient =
+    (client: PoolClient): Query =>
+    async (statement, values) =>
+      (await client.query({ ...statement, values })).rows
+
+  /** One claim after the other, the rest with the last of them. */
+  async function sendClaims(query: Query, unit: Unit): Promise<void> {
+    const claims = unit.filter(({ part }) => part.claim)
+    const others = unit.filter(({ part }) => !part.claim)
+    const last = claims.pop()
+    for (const claim of claims) await sendOrThrow(query, [claim])
+    await sendOrThrow(query, last ? [last, ...others] : others)
+  }
+
+  async function sendOrThrow(query: Query, unit: Unit): Promise<void> {
+    const [failure] = await send(query, [unit])
+    if (failure) throw failure
+  }
+
+  return {
+    /** With whoever else commits at this moment. */
+    async shared(unit: Unit): Promise<void> {
+      if (unit.filter(({ part }) => part.claim).length > 1) return sendInTransaction(unit)
+      const failure = await together(unit)
+      if (failure) throw failure
+    },
+    /** As the last act of a transaction. */
+    within: (client: Prisma.TransactionClient, unit: Unit): Promise<void> =>
+      sendClaims(({ text }, values) => client.$queryRawUnsafe(text, ...values), unit),
+  }
+}
+
+const claimOf = (unit: Unit): Entry => unit.find(({ part }) => part.claim)!
+
+/** The parts that have anything to write, claims first, and their rows in one global order: who locks alike never meets halfway. */
+function gather(units: Unit[]): { parts: Part[]; values: string[] } {
+  const rows = new Map<Part, { key: string; json: string }[]>()
+  for (const [number, unit] of units.entries()) {
+    for (const { part, key, json } of unit) {
+      const row = { key, json: `{"unit":${number},${json.slice(1)}` }
+      const known = rows.get(part)
+      if (known) known.push(row)
+      else rows.set(part, [row])
+    }
+  }
+  const parts = [...rows.keys()].sort(byRank)
+  const values = parts.map((part) => {
+    const sorted = rows.get(part)!.sort((a, b) => (a.key < b.key ? -1 : 1))
+    return `[${sorted.map(({ json }) => json).join(',')}]`
+  })
+  return { parts, values }
+}
+
+const byRank = (a: Part, b: Part) =>
+  Number(b.claim ?? false) - Number(a.claim ?? false) || (a.name < b.name ? -1 : 1)
+
+/** The statement for these parts: their rows, then what they do with them; its result is the units that lost a claim. */
+function compose(parts: Part[]): string {
+  const claims = parts.filter((part) => part.claim)
+  const relations = parts.map(
+    ({ name, columns }, index) =>
+      `${name} as (select * from json_to_recordset($${index + 1}::json) as _(unit int, ${columns}))`,
+  )
+  const claimed = claims.map((part) => `${part.name}_done as (${part.sql(part.name)})`)
+  const losses = claims.map(
+    ({ name }) => `select unit from ${name} where unit not in (select unit from ${name}_done)`,
+  )
+  const lost = `lost as (${losses.join(' union all ') || 'select 0 as unit where false'})`
+  const kept = (name: string) => `(select * from ${name} where unit not in (select unit from lost)) as ${name}`
+  const writes = parts
+    .filter((part) => !part.claim)
+    .map((part) => `${part.name}_done as (${part.sql(claims.length ? kept(part.name) : part.name)})`)
+  return `with ${[...relations, ...claimed, lost, ...writes].join(',\n')}\nselect unit from lost`
+}
+
+/**
+ * Rolled back for certain, and worth another try: bad data, a broken constraint, a deadlock (SQLSTATE classes 21, 22,
+ * 23, 40). After any other error the batch may have been committed, and its claims would look lost to itself.
+ */
+const isRefusal = (error: unknown) => /^(21|22|23|40)/.test(String((error as { code?: unknown } | null)?.code))

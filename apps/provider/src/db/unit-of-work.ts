@@ -1,0 +1,150 @@
+// One request's reads and writes: written together before the answer leaves, or not at all.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Pool } from 'pg'
+import { type CommitOptions, createCommit, type Entry, LostClaim, type Part } from './commit.ts'
+import type { Prisma, PrismaClient } from './generated/client.ts'
+
+export type Client = PrismaClient | Prisma.TransactionClient
+
+/** What one request has asked to be written, and what it has read already. */
+export type Unit = {
+  /** By part and key: what is written again replaces what was to be written before. */
+  entries: Map<string, Entry>
+  /** Writes through Prisma, in order. */
+  later: ((client: Client) => Promise<unknown>)[]
+  /** What a room has read in this unit and need not read again, by a name of its own. */
+  memory: Map<string, unknown>
+  /** Inside `transaction`. */
+  client?: Prisma.TransactionClient
+}
+
+/** What stores of people, keys and consents need: which client to talk to. They commit together without knowing of each other. */
+export type Scope = {
+  /** Inside `transaction` the transaction's own, elsewhere the plain one: what it writes is there at once. */
+  readonly client: Client
+  /**
+   * All that `work` writes, and what the unit had to write before, is there afterwards, or none of it. For what must be
+   * read and written in one piece. Nested calls join the outer one. It holds a connection: nothing slow belongs in it.
+   */
+  transaction<T>(work: () => Promise<T>): Promise<T>
+  /** A write whose result nobody waits for: done with the unit, or at once outside of one. */
+  later(write: (client: Client) => Promise<unknown>): Promise<void>
+  /** Of the unit at hand; an empty map outside of one. */
+  readonly memory: Map<string, unknown>
+  /** Here rows change: what the unit remembers of them may be old. */
+  readonly inTransaction: boolean
+}
+
+export type UnitOfWork = Scope & {
+  /**
+   * Runs `work` as one unit and commits it. What is thrown, or not to be kept, leaves no trace.
+   * @throws what `lost` of a lost claim throws; errors of the database
+   */
+  run<T>(work: () => Promise<T>, keep?: () => boolean): Promise<T>
+  /** Adds to the unit at hand; outside of one it is committed at once. */
+  write(part: Part, key: string, row: object, lost?: () => Promise<never>): Promise<void>
+  /** What the unit at hand is about to write there. */
+  pending(part: Part, key: string): Entry | undefined
+  pendingOf(part: Part): Entry[]
+  /** Takes back what was about to be written. */
+  withdraw(part: Part, key: string): void
+  /** A named prepared statement: on the transaction's connection inside `transaction`, else on any. */
+  query<Row>(statement: { name: string; text: string }, values: unknown[]): Promise<Row[]>
+}
+
+const newUnit = (): Unit => ({ entries: new Map(), later: [], memory: new Map() })
+const nameOf = (part: Part, key: string) => `${part.name} ${key}`
+
+export function createUnitOfWork(
+  { prisma, pool }: { prisma: PrismaClient; pool: Pool },
+  options?: Partial<CommitOptions>,
+): UnitOfWork {
+  const current = new AsyncLocalStorage<Unit>()
+  const commit = createCommit(pool, options)
+
+  async function run<T>(work: () => Promise<T>, keep = () => true): Promise<T> {
+    if (current.getStore()) return work()
+    const unit = newUnit()
+    const result = await current.run(unit, work)
+    if (keep()) await settle(unit)
+    return result
+  }
+
+  async function settle(unit: Unit): Promise<void> {
+    try {
+      if (unit.later.length) await prisma.$transaction((client) => finish({ ...unit, client }, client))
+      else if (unit.entries.size) await commit.shared([...unit.entries.values()])
+    } catch (error) {
+      await answerLoss(error)
+    }
+  }
+
+  async function finish({ later, entries }: Unit, client: Prisma.TransactionClient): Promise<void> {
+    for (const write of later) await write(client)
+    if (entries.size) await commit.within(client, [...entries.values()])
+  }
+
+  async function transaction<T>(work: () => Promise<T>): Promise<T> {
+    const outer = current.getStore()
+    if (outer?.client) return work()
+    const unit = outer ?? newUnit()
+    try {
+      return await prisma.$transaction(async (client) => {
+        const inside = { ...unit, client }
+        const result = await current.run(inside, work)
+        await finish(inside, client)
+        return result
+      })
+    } catch (error) {
+      return await current.exit(() => answerLoss(error))
+    } finally {
+      unit.entries.clear()
+      unit.later.length = 0
+      unit.memory.clear()
+    }
+  }
+
+  return {
+    run,
+    transaction,
+    get client() {
+      return current.getStore()?.client ?? prisma
+    },
+    get memory() {
+      return current.getStore()?.memory ?? new Map()
+    },
+    get inTransaction() {
+      return current.getStore()?.client !== undefined
+    },
+    async later(write) {
+      const unit = current.getStore()
+      if (!unit) await write(prisma)
+      else if (unit.client) await write(unit.client)
+      else unit.later.push(write)
+    },
+    async write(part, key, row, lost) {
+      const entry: Entry = { part, key, json: JSON.stringify(row), lost }
+      const unit = current.getStore() ?? newUnit()
+      unit.entries.set(nameOf(part, key), entry)
+      if (!current.getStore()) await settle(unit)
+    },
+    pending: (part, key) => current.getStore()?.entries.get(nameOf(part, key)),
+    pendingOf: (part) =>
+      [...(current.getStore()?.entries.values() ?? [])].filter((entry) => entry.part === part),
+    withdraw: (part, key) => void current.getStore()?.entries.delete(nameOf(part, key)),
+    query: async <Row>(statement: { name: string; text: string }, values: unknown[]) => {
+      const client = current.getStore()?.client
+      if (client) return client.$queryRawUnsafe<Row[]>(statement.text, ...values)
+      return (await pool.query({ ...statement, values })).rows as Row[]
+    },
+  }
+}
+
+/** A claim that another request won is answered by whoever made it, outside of the unit that is gone. */
+async function answerLoss(error: unknown): Promise<never> {
+  if (error instanceof LostClaim && error.entry.lost) return error.entry.lost()
+  throw error
+}
+
+/** Was the row refused because another one already holds the unique value? Prisma's P2002. */
+export const isDuplicate = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'P2002'
