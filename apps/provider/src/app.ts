@@ -10,8 +10,8 @@ import { createRegistry } from './clients/registry.ts'
 import { createConsentStore } from './clients/store.ts'
 import { type Config, ConfigError } from './config.ts'
 import { type Database, pingDatabase } from './db/database.ts'
-import { createUnitOfWork } from './db/unit-of-work.ts'
 import { isDatabaseUnavailable } from './db/unavailable.ts'
+import { createUnitOfWork } from './db/unit-of-work.ts'
 import { createAssets } from './http/assets.ts'
 import { createCsrf } from './http/csrf.ts'
 import { errorPages } from './http/error-pages.ts'
@@ -33,6 +33,7 @@ import { answerFailures, createAnswers } from './oidc/answers.ts'
 import { ACCOUNT_CLIENT_ID } from './oidc/clients.ts'
 import { listen } from './oidc/events.ts'
 import { createProvider } from './oidc/provider.ts'
+import { createPublished } from './oidc/published.ts'
 import { inUnitOfWork } from './oidc/unit.ts'
 import { createUserStore } from './users/store.ts'
 
@@ -93,11 +94,13 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   }
   const isReady = async () => !draining && (await pingDatabase(database, PING_MS))
 
-  const furnish = (keyring: Keyring): Provider => {
+  const furnish = (keyring: Keyring) => {
+    const published = createPublished(config.ISSUER)
     const provider = createProvider({ ...shared, keyring, adapter: storage.adapter })
     storage.attach(provider)
     listen(provider, shared)
     provider.silent = true
+    provider.use(published.keep)
     provider.use(securityHeaders(config.ISSUER))
     provider.use(errorPages(shared))
     provider.use(forwardedHeaders(config.ISSUER, config.TRUSTED_PROXIES))
@@ -112,24 +115,26 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
       accountRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
     ]
     for (const router of pages) provider.use(router.routes())
-    return provider
+    const handle = provider.callback()
+    const answer: RequestListener = (req, res) => void (published.answer(req, res) || handle(req, res))
+    return { provider, answer }
   }
 
   await keys.ensureKeys()
   await keys.resealKeys()
   const keyring = await keys.loadKeyring()
-  const provider = furnish(keyring)
-  await checkClients(provider, config)
-  let handle = provider.callback()
+  const first = furnish(keyring)
+  let { answer } = first
+  await checkClients(first.provider, config)
   const watch = watchKeyring({ keys, version: keyring.version, everyMs: KEYS_EVERY, log, onChange: swap })
 
   function swap(next: Keyring) {
-    handle = furnish(next).callback()
+    answer = furnish(next).answer
     log.info({ keys: next.signing.map((key) => key.kid) }, 'the keys changed')
   }
 
   return {
-    handler: (req, res) => void handle(req, res),
+    handler: (req, res) => answer(req, res),
     drain: () => {
       draining = true
     },

@@ -38,7 +38,7 @@ export type ArtifactStore = {
    * Claims what an earlier unit saved: of all units that consume it one commits, across processes, and none if it is gone; the others get what
    * `lost` throws. Units that name the same `successor` all commit: they are one request, sent more than once.
    */
-  consume(kind: string, id: string, lost: Lost, successor?: string): Promise<void>
+  consume(kind: string, id: string, lost: Lost, successor?: string | null): Promise<void>
   destroy(kind: string, id: string): Promise<void>
   /** Destroys it, if it is there to be destroyed: of all units that end it one commits. */
   end(kind: string, id: string, lost: Lost): Promise<void>
@@ -68,7 +68,8 @@ type Found = {
   grantIds: string[] | null
   companion: unknown
 }
-type Wanted = { kind: string; id: string }
+/** `id` as the row has it, `key` as the unit of work knows the row. */
+type Place = { kind: string; id: string; key: string }
 type Sighting = { row: Found | undefined; grants: Found[] }
 
 const COLUMNS = `kind text, id text, grant_id text, user_id text, client_id text, uid text, user_code text,
@@ -159,29 +160,31 @@ const LANES = 2
 
 export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Companion): ArtifactStore {
   const statement = find(companion)
-  const look = createBatches<Wanted, Sighting>({
+  const look = createBatches<Place, Sighting>({
     lanes: LANES,
     size: BATCH,
-    send: async (wanted) => toSightings(wanted, (await pool.query<Found>({ ...statement, values: arrays(wanted) })).rows),
+    send: async (places) => {
+      const { rows } = await pool.query<Found>({ ...statement, values: arrays(places) })
+      return toSightings(places, rows)
+    },
   })
 
   /** What is stored, each row asked for once a unit. */
-  async function findStored(kind: string, id: string): Promise<Found | undefined> {
-    const name = memoryName({ kind, id })
-    if (work.memory.has(name)) return work.memory.get(name) as Found | undefined
-    const wanted = [{ kind, id }]
-    const sighting = work.inTransaction
-      ? toSightings(wanted, await work.query<Found>(statement, arrays(wanted)))[0]!
-      : await look(wanted[0]!)
-    work.memory.set(name, sighting.row)
-    for (const grant of sighting.grants) work.memory.set(memoryName(grant), grant)
-    if (sighting.row?.companion) companion?.remember(sighting.row.companion)
-    return sighting.row
+  async function findStored(place: Place): Promise<Found | undefined> {
+    const { memory } = work
+    const name = memoryName(place.key)
+    if (memory.has(name)) return memory.get(name) as Found | undefined
+    const { row, grants } = work.inTransaction
+      ? toSightings([place], await work.query<Found>(statement, arrays([place])))[0]!
+      : await look(place)
+    memory.set(name, row)
+    for (const grant of grants) memory.set(memoryName(keyOfRow(grant)), grant)
+    if (row?.companion) companion?.remember(row.companion)
+    return row
   }
 
   /** As the unit will leave it: not as stored, but as saved, removed or consumed a moment ago. */
-  function overlay(kind: string, id: string, found: Found | undefined): StoredArtifact | undefined {
-    const key = keyOf(kind, id)
+  function overlay({ kind, key }: Place, found: Found | undefined): StoredArtifact | undefined {
     const saved = work.pending(SAVES, key)
     if (saved) return fromRow(JSON.parse(saved.json))
     if (!found || work.pending(REMOVALS, key) || work.pending(ENDINGS, key)) return undefined
@@ -194,18 +197,21 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
   const isRevoked = (kind: string, { grantId }: Payload) =>
     kind !== 'Grant' && grantId !== undefined && work.pending(REVOCATIONS, columnText(grantId)) !== undefined
 
-  const remove = async (part: Part, kind: string, id: string, lost?: Lost) => {
-    const key = keyOf(kind, id)
+  const remove = async (part: Part, { kind, id, key }: Place, lost?: Lost) => {
     for (const other of [SAVES, CONSUMPTIONS]) work.withdraw(other, key)
-    await work.write(part, key, { kind, id: rowId(kind, id) }, lost)
+    await work.write(part, key, { kind, id }, lost)
   }
 
-  async function findOne(statement: { name: string; text: string }, isIt: (row: Row) => boolean, value: string) {
+  async function findOne(
+    statement: { name: string; text: string },
+    isIt: (row: Row) => boolean,
+    value: string,
+  ) {
     const saved = work.pendingOf(SAVES).map(({ json }) => JSON.parse(json) as Row)
     const pending = saved.findLast(isIt)
     if (pending) return fromRow(pending)
     const [row] = await work.query<Found>(statement, [value])
-    return row && !work.pending(REMOVALS, `${row.kind} ${row.id}`) ? toStored(row) : undefined
+    return row && !work.pending(REMOVALS, keyOfRow(row)) ? toStored(row) : undefined
   }
 
   async function revokeByGrantId(grantId: string) {
@@ -218,11 +224,12 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
 
   return {
     async find(kind, id) {
-      const stored = overlay(kind, id, await findStored(kind, id))
+      const place = placeOf(kind, id)
+      const stored = overlay(place, await findStored(place))
       return stored && withName(kind, id, stored)
     },
     recall(kind, id) {
-      const found = work.memory.get(memoryName({ kind, id })) as Found | undefined
+      const found = work.memory.get(memoryName(placeOf(kind, id).key)) as Found | undefined
       return found && withName(kind, id, toStored(found))
     },
     findSessionByUid(uid) {
@@ -234,19 +241,20 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
       return findOne(FIND_DEVICE, (row) => row.kind === 'DeviceCode' && row.user_code === name, name)
     },
     async upsert(artifact) {
-      const key = keyOf(artifact.kind, artifact.id)
+      const row = toRow(artifact)
+      const key = keyOfRow(row)
       for (const part of [REMOVALS, ENDINGS]) work.withdraw(part, key)
-      await work.write(SAVES, key, toRow(artifact))
+      await work.write(SAVES, key, row)
     },
-    async consume(kind, id, lost, successor) {
-      const key = keyOf(kind, id)
-      await work.write(CONSUMPTIONS, key, { kind, id: rowId(kind, id), successor: successor ?? null }, lost)
+    async consume(kind, id, lost, successor = null) {
+      const place = placeOf(kind, id)
+      await work.write(CONSUMPTIONS, place.key, { kind, id: place.id, successor }, lost)
     },
-    destroy: (kind, id) => remove(REMOVALS, kind, id),
-    end: (kind, id, lost) => remove(ENDINGS, kind, id, lost),
+    destroy: (kind, id) => remove(REMOVALS, placeOf(kind, id)),
+    end: (kind, id, lost) => remove(ENDINGS, placeOf(kind, id), lost),
     revokeByGrantId,
     async revokeGrant(grantId) {
-      await remove(REMOVALS, 'Grant', grantId)
+      await remove(REMOVALS, placeOf('Grant', grantId))
       await revokeByGrantId(grantId)
     },
     async claim(artifact) {
@@ -260,18 +268,20 @@ const withName = (kind: string, id: string, stored: StoredArtifact): StoredArtif
   ...stored,
   payload: withId(kind, id, stored.payload),
 })
-const keyOf = (kind: string, id: string) => `${kind} ${rowId(kind, id)}`
-const memoryName = ({ kind, id }: { kind: string; id: string }) => `artifact ${keyOf(kind, id)}`
-const arrays = (wanted: Wanted[]) => [
-  wanted.map(({ kind }) => kind),
-  wanted.map(({ kind, id }) => rowId(kind, id)),
-]
+const keyOfRow = ({ kind, id }: { kind: string; id: string }) => `${kind} ${id}`
+const memoryName = (key: string) => `artifact ${key}`
+const arrays = (places: Place[]) => [places.map(({ kind }) => kind), places.map(({ id }) => id)]
+
+function placeOf(kind: string, id: string): Place {
+  const row = { kind, id: rowId(kind, id) }
+  return { ...row, key: keyOfRow(row) }
+}
 
 /** One per artefact asked for, in that order, each with the grants it names. */
-function toSightings(wanted: Wanted[], rows: Found[]): Sighting[] {
-  const byKey = new Map(rows.map((row) => [`${row.kind} ${row.id}`, row]))
-  return wanted.map(({ kind, id }) => {
-    const row = byKey.get(keyOf(kind, id))
+function toSightings(places: Place[], rows: Found[]): Sighting[] {
+  const byKey = new Map(rows.map((row) => [keyOfRow(row), row]))
+  return places.map(({ key }) => {
+    const row = byKey.get(key)
     return { row, grants: (row?.grantIds ?? []).flatMap((grant) => byKey.get(`Grant ${grant}`) ?? []) }
   })
 }

@@ -169,7 +169,8 @@ function compose(parts: Part[]): string {
     ({ name }) => `select unit from ${name} where unit not in (select unit from ${name}_done)`,
   )
   const lost = `lost as (${losses.join(' union all ') || 'select 0 as unit where false'})`
-  const kept = (name: string) => `(select * from ${name} where unit not in (select unit from lost)) as ${name}`
+  const kept = (name: string) =>
+    `(select * from ${name} where unit not in (select unit from lost)) as ${name}`
   const writes = parts
     .filter((part) => !part.claim)
     .map((part) => `${part.name}_done as (${part.sql(claims.length ? kept(part.name) : part.name)})`)
@@ -180,4 +181,5 @@ function compose(parts: Part[]): string {
  * Rolled back for certain, and worth another try: bad data, a broken constraint, a deadlock (SQLSTATE classes 21, 22,
  * 23, 40). After any other error the batch may have been committed, and its claims would look lost to itself.
  */
-const isRefusal = (error: unknown) => /^(21|22|23|40)/.test(String((error as { code?: unknown } | null)?.code))
+const isRefusal = (error: unknown) =>
+  /^(21|22|23|40)/.test(String((error as { code?: unknown } | null)?.code))

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serveKoa } from '../../test/support/koa.ts'
 import { createCsrf } from './csrf.ts'
 import { readFields } from './fields.ts'
 
 const ISSUER = 'https://id.example.com'
-const KEY = randomBytes(32)
+const KEY = createSecretKey(randomBytes(32))
 
 let server: Awaited<ReturnType<typeof serveKoa>>
 beforeAll(async () => {
@@ -68,7 +68,7 @@ describe('T025: a form', () => {
   })
 
   test('is refused to a server with another key', async () => {
-    const elsewhere = createCsrf(ISSUER, randomBytes(32))
+    const elsewhere = createCsrf(ISSUER, createSecretKey(randomBytes(32)))
     const foreign = await serveKoa((ctx) => {
       ctx.body = elsewhere.token(ctx)
     })

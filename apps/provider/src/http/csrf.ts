@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Context } from 'koa'
 import { mac, sameSecret } from '../lib/digest.ts'
 import { randomToken } from '../lib/ids.ts'
@@ -17,7 +18,7 @@ export type Csrf = {
  * The form carries a MAC of a random cookie that scripts cannot read and, over https, no sibling host can plant.
  * Browsers that name the origin of a post are held to it as well.
  */
-export function createCsrf(issuer: string, key: Buffer): Csrf {
+export function createCsrf(issuer: string, key: KeyObject): Csrf {
   const name = cookieNames(issuer).csrf
   const tokenOf = (cookie: string) => mac(key, cookie)
   const plant = (ctx: Context) => {

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
@@ -16,7 +24,7 @@ export type Sealer = {
   /** Was it sealed under the newest key? */
   isCurrent(sealed: Uint8Array): boolean
   /** A key for another purpose, derived from the newest secret (HKDF-SHA256, RFC 5869). */
-  derive(purpose: string): Buffer
+  derive(purpose: string): KeyObject
 }
 
 /** @param secrets 32-byte keys, newest first: the first seals, all open. */
@@ -36,7 +44,7 @@ export function createSealer(secrets: Buffer[]): Sealer {
       return openWith(key, bytes.subarray(KEY_ID_BYTES), row)
     },
     isCurrent: (sealed) => keyId(newest).equals(Buffer.from(sealed).subarray(0, KEY_ID_BYTES)),
-    derive: (purpose) => hkdf(newest, purpose),
+    derive: (purpose) => createSecretKey(hkdf(newest, purpose)),
   }
 }
 

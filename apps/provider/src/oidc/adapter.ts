@@ -1,4 +1,5 @@
 // Translates oidc-provider's adapter contract onto the promises of artifacts/.
+import type { KeyObject } from 'node:crypto'
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, type Provider } from 'oidc-provider'
 import { rowId } from '../artifacts/artifact.ts'
 import type { ArtifactStore, StoredArtifact } from '../artifacts/store.ts'
@@ -18,7 +19,7 @@ export type EngineStorage = {
  */
 export function createEngineStorage(
   store: ArtifactStore,
-  { secret, refreshWindow }: { secret: Buffer; refreshWindow: number },
+  { secret, refreshWindow }: { secret: KeyObject; refreshWindow: number },
 ): EngineStorage {
   const window = createRefreshWindow(store, { secret, length: refreshWindow })
   return {

@@ -6,8 +6,6 @@ import { sendOnward } from '../http/reply.ts'
 import { allowFormAction } from '../http/security-headers.ts'
 import type { Views } from '../http/view.ts'
 
-const PUBLIC_SECONDS = 300
-
 type Dependencies = {
   views: Views
   ending: Ending
@@ -16,8 +14,7 @@ type Dependencies = {
 /** What the engine's answers still need when they pass us on the way out, by the name of its route. */
 export function createAnswers({ views, ending }: Dependencies) {
   const byRoute: Record<string, (ctx: KoaContextWithOIDC) => void | Promise<void>> = {
-    discovery: publish,
-    jwks: publish,
+    discovery: hideResponseTypeNone,
     revocation: answerRevocation,
     authorization: allowFormPost,
     resume: allowFormPost,
@@ -56,13 +53,11 @@ export function answerFailures(isUnavailable: (error: unknown) => boolean) {
   }
 }
 
-function publish(ctx: KoaContextWithOIDC) {
+/** `none` is how our own pages ask for a session; it is of no use to any relying party. */
+function hideResponseTypeNone(ctx: KoaContextWithOIDC) {
   if (ctx.status !== 200) return
-  ctx.set('Cache-Control', `public, max-age=${PUBLIC_SECONDS}`)
-  ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
-  // `none` is how our own pages ask for a session; it is of no use to any relying party.
   const metadata = ctx.body as { response_types_supported?: string[] }
-  if (metadata.response_types_supported) metadata.response_types_supported = ['code']
+  metadata.response_types_supported = ['code']
 }
 
 /** oidc-client-ts and simple-oauth2 parse the answer of RFC 7009 as JSON although it has no content. */

@@ -4,6 +4,7 @@ import type { Ending } from '../artifacts/end-session.ts'
 import type { Registry } from '../clients/registry.ts'
 import type { ConsentStore } from '../clients/store.ts'
 import type { Config } from '../config.ts'
+import { createCookieSigner } from '../http/cookie-signer.ts'
 import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
 import type { Views } from '../http/view.ts'
@@ -17,6 +18,7 @@ import { lifetimes } from './lifetimes.ts'
 import { createPrompts } from './prompts.ts'
 import { createResources } from './resources.ts'
 import { createSignOut } from './sign-out.ts'
+import { SigningKey } from './signing-key.ts'
 
 export type ProviderDependencies = {
   config: Config
@@ -42,7 +44,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
     adapter: deps.adapter,
     clients: [accountClient(config.ISSUER, config.branding.name), ...registry.clients.map(clientMetadata)],
     extraClientMetadata: { properties: EXTRA_METADATA },
-    jwks: { keys: keyring.signing },
+    jwks: { keys: keyring.signing.map((jwk) => new SigningKey(jwk)) },
     findAccount: createAccountFinder(deps.users),
     claims: CLAIMS,
     scopes: ['openid', 'offline_access'],
@@ -69,7 +71,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
     extraTokenClaims: authenticationClaims,
     ttl: lifetimes(config.policy.lifetimes),
     cookies: {
-      keys: keyring.cookies,
+      keys: createCookieSigner(keyring.cookies) as unknown as string[],
       names: cookieNames(config.ISSUER),
       long: { ...cookieOptions, signed: true },
       short: { ...cookieOptions, path: undefined, signed: true },
@@ -83,6 +85,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
       clientCredentials: { enabled: true },
       // Offered, never demanded: a client that binds its tokens to a key (RFC 9449) gets what it asks for.
       dPoP: { enabled: true },
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       introspection: { enabled: true, allowedPolicy: createIntrospectionPolicy(deps.users) },
       revocation: {
         enabled: true,

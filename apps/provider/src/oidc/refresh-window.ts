@@ -1,4 +1,5 @@
 // A refresh repeated within a short window gets the very same successor again, never a second one.
+import type { KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose'
 import Provider, { type Adapter, type KoaContextWithOIDC } from 'oidc-provider'
 import { rowId } from '../artifacts/artifact.ts'
@@ -30,7 +31,7 @@ export type RefreshWindow = {
  */
 export function createRefreshWindow(
   store: ArtifactStore,
-  { secret, length }: { secret: Buffer; length: number },
+  { secret, length }: { secret: KeyObject; length: number },
 ): RefreshWindow {
   const successors = new WeakMap<KoaContextWithOIDC, string>()
 
@@ -80,7 +81,7 @@ function refreshing(token: string): KoaContextWithOIDC | undefined {
 }
 
 /** Requests are the same when client, scope, resources, authorization details and DPoP key are. */
-async function successorOf(ctx: KoaContextWithOIDC, token: string, secret: Buffer): Promise<string> {
+async function successorOf(ctx: KoaContextWithOIDC, token: string, secret: KeyObject): Promise<string> {
   const { client, params } = ctx.oidc
   const { scope, resource, authorization_details: details } = params ?? {}
   const request = [client?.clientId, scope, resource, details, await proofKey(ctx)]
