@@ -10,7 +10,7 @@ import { consentPage } from './pages.ts'
 
 /** Agreeing, or not, to what a third party asks. */
 export function consentRoutes(router: Router, gate: Gate, deps: InteractionDependencies) {
-  const { provider, views, csrf, registry, consents, users } = deps
+  const { provider, views, csrf, scope, registry, consents, users } = deps
 
   router.post('/consent', allow)
   router.post('/cancel', cancel)
@@ -40,10 +40,12 @@ export function consentRoutes(router: Router, gate: Gate, deps: InteractionDepen
     const permissions = wanted(journey)
     const grant = new provider.Grant({ accountId: id, clientId: journey.clientId })
     fillGrant(grant, permissions)
-    await consents.rememberConsent(id, journey.clientId, permissions)
     const scopes = [...permissions.scopes, ...Object.values(permissions.resources).flat()]
-    await gate.record(ctx, { type: 'consent.granted', userId: id, scopes }, journey)
-    await gate.finish(ctx, journey, { consent: { grantId: await grant.save() } })
+    await scope.transaction(async () => {
+      await consents.rememberConsent(id, journey.clientId, permissions)
+      await gate.record(ctx, { type: 'consent.granted', userId: id, scopes }, journey)
+      await gate.finish(ctx, journey, { consent: { grantId: await grant.save() } })
+    })
   }
 
   async function cancel(ctx: Context) {

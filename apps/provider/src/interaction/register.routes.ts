@@ -10,7 +10,7 @@ import type { Allowance } from '../limits/store.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { createAccountPage, shown } from './pages.ts'
-import { createRegistrar } from './register.ts'
+import { createRegistrar, type Newcomer } from './register.ts'
 import { SIGN_IN_PROMPTS } from './sign-in.routes.ts'
 import { decideSignIn } from './sign-in.ts'
 
@@ -61,14 +61,15 @@ export function registerRoutes(router: Router, gate: Gate, deps: InteractionDepe
     }
 
     const visit = { ...visitOf(ctx), clientId: journey.clientId }
-    const outcome = await gate.attempt(allowances, () => register(fields, visit))
-    if (!outcome.ok) {
-      if (!outcome.taken) await gate.giveBack(allowances)
-      return drawRegister(ctx, journey, { fields, errors: outcome.errors, status: 422 })
+    const welcome = async (newcomer: Newcomer) => {
+      const login = decideSignIn(newcomer)
+      await gate.record(ctx, { type: 'sign_in.succeeded', userId: login.accountId, amr: login.amr }, journey)
+      await gate.finish(ctx, journey, { [journey.prompt]: {}, login })
     }
-    const login = decideSignIn(outcome)
-    await gate.record(ctx, { type: 'sign_in.succeeded', userId: login.accountId, amr: login.amr }, journey)
-    await gate.finish(ctx, journey, { [journey.prompt]: {}, login })
+    const outcome = await gate.attempt(allowances, () => register(fields, visit, welcome))
+    if (outcome.ok) return
+    if (!outcome.taken) await gate.giveBack(allowances)
+    drawRegister(ctx, journey, { fields, errors: outcome.errors, status: 422 })
   }
 }
 

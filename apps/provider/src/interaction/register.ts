@@ -11,13 +11,19 @@ const NAME_MAX = 100
 
 type Dependencies = { users: UserStore; audit: AuditLog; scope: Scope; method: SignInMethod }
 
-export type Registration =
-  | Extract<Outcome, { ok: true }>
-  | { ok: false; errors: FieldError[]; taken: boolean }
+export type Newcomer = Extract<Outcome, { ok: true }>
+export type Registration = { ok: true } | { ok: false; errors: FieldError[]; taken: boolean }
 
-/** Creates an account, with its first credential and its trace, or says what to change. Nothing half is ever kept. */
+/**
+ * Creates an account, with its first credential and its trace, or says what to change. What `welcome` does with the
+ * newcomer is committed with all that, or nothing is: an account nobody was signed in to would be in its owner's way.
+ */
 export function createRegistrar({ users, audit, scope, method }: Dependencies) {
-  return async (fields: Fields, visit: Visit): Promise<Registration> => {
+  return async (
+    fields: Fields,
+    visit: Visit,
+    welcome: (newcomer: Newcomer) => Promise<void>,
+  ): Promise<Registration> => {
     const typed = { email: fields('email'), name: fields('name').trim().normalize('NFC') }
     const email = parseEmail(typed.email)
     const errors = [...emailErrors(typed.email, email !== null), ...nameErrors(typed.name)]
@@ -29,15 +35,24 @@ export function createRegistrar({ users, audit, scope, method }: Dependencies) {
     if (!proof.ok) errors.push(...proof.errors)
     if (errors.length || !proof.ok || !email) return { ok: false, errors, taken: false }
 
-    const user = await scope.transaction(async () => {
-      const created = await users.createUser({ email, name: typed.name || null }, proof.credential)
-      if (created)
-        await audit.record({ type: 'user.registered', userId: created.id, method: method.id }, visit)
-      return created
-    })
-    return user ? { ok: true, user, amr: proof.amr } : { ok: false, errors: [TAKEN], taken: true }
+    const create = async () => {
+      const user = await users.createUser({ email, name: typed.name || null }, proof.credential)
+      if (!user) throw new AddressTaken()
+      await audit.record({ type: 'user.registered', userId: user.id, method: method.id }, visit)
+      await welcome({ ok: true, user, amr: proof.amr })
+    }
+    try {
+      await scope.transaction(create)
+      return { ok: true }
+    } catch (error) {
+      if (error instanceof AddressTaken) return { ok: false, errors: [TAKEN], taken: true }
+      throw error
+    }
   }
 }
+
+/** Ends the transaction, which the database has given up already. */
+class AddressTaken extends Error {}
 
 const TAKEN: FieldError = {
   field: 'email',
