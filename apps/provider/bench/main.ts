@@ -1,149 +1,104 @@
 // `npm run bench`: Anteroom on PostgreSQL beside bare oidc-provider in memory, pinned and alternating in one run.
-// Absolute numbers drift with the machine; the ratios are what counts.
-import { type ChildProcess, fork, spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+// Absolute figures drift with the machine and the hour; the ratios are what counts.
+import { mkdirSync, openSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { createTestDatabase } from '../test/support/database.ts'
-import { createPerson, OPERATIONS, type Person, type Round, runRound, type Target, target } from './load.ts'
+import { countTrips } from './budgets.ts'
+import { compareAll, type Pair, warmUp } from './compare.ts'
+import { startContender } from './contenders.ts'
+import { LOAD_CORE, pinMyself } from './cpu.ts'
+import { watchMemory } from './memory.ts'
+import { OPERATIONS } from './operations.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
+import { asJson, countErrors } from './report.ts'
+import { runStorms } from './storm.ts'
+import { describeRun, type Results, summarize } from './summary.ts'
 
-type Contender = { name: string; child: ChildProcess; to: Target; people: Person[] }
-type Row = {
-  operation: string
-  concurrency: number
-  bare: number
-  anteroom: number
-  ratio: number
-  p50: number
-  p99: number
-  cpu: number
-}
+const ROOT = path.resolve(import.meta.dirname, '../../..')
+const RESULTS = path.join(ROOT, 'bench-results.json')
+const LOG = path.join(ROOT, 'bench.log')
 
-const short = process.argv.includes('--short')
-const CONCURRENCY = short ? [8] : [1, 8, 64]
-const ROUNDS = short ? 1 : 5
-const ROUND_MS = short ? 500 : 3000
-const WARM_UP_MS = short ? 500 : 6000
-const TICKS_PER_SECOND = 100
+const say = (text: string) => process.stdout.write(`${text}\n`)
 
+const options = understand(process.argv.slice(2))
+const pinned = pinMyself(LOAD_CORE)
 const database = await createTestDatabase()
-const contenders = [await start('bare', 4701), await start('anteroom', 4702)] as [Contender, Contender]
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void database.drop().finally(() => process.exit(130)))
 try {
-  for (const { to, people } of contenders) {
-    for (const operation of Object.values(OPERATIONS))
-      await runRound(to, people, { operation, ms: WARM_UP_MS })
-  }
-  const rows: Row[] = []
-  for (const [name, operation] of Object.entries(OPERATIONS)) {
-    for (const concurrency of CONCURRENCY) rows.push(await compare(name, { operation, concurrency }))
-  }
-  report(rows)
+  process.exitCode = await run()
 } finally {
-  for (const { child } of contenders) child.kill()
   await database.drop()
 }
 
-async function compare(
-  name: string,
-  { operation, concurrency }: { operation: (typeof OPERATIONS)[string]; concurrency: number },
-): Promise<Row> {
-  const rounds: { bare: Round; anteroom: Round; cpu: number }[] = []
-  for (let i = 0; i < ROUNDS; i++) {
-    const [bare, anteroom] = contenders.map(
-      (contender) => () => measure(contender, { operation, concurrency }),
-    )
-    const b = await bare!()
-    const a = await anteroom!()
-    rounds.push({ bare: b.round, anteroom: a.round, cpu: a.cpu })
-  }
-  return {
-    operation: name,
-    concurrency,
-    bare: median(rounds.map((r) => r.bare.perSecond)),
-    anteroom: median(rounds.map((r) => r.anteroom.perSecond)),
-    ratio: median(rounds.map((r) => r.anteroom.perSecond / r.bare.perSecond)),
-    p50: median(rounds.map((r) => r.anteroom.p50)),
-    p99: median(rounds.map((r) => r.anteroom.p99)),
-    cpu: median(rounds.map((r) => r.cpu)),
-  }
-}
-
-/** One round, and the server's CPU milliseconds per operation. */
-async function measure(
-  { child, to, people }: Contender,
-  { operation, concurrency }: { operation: (typeof OPERATIONS)[string]; concurrency: number },
-) {
-  const before = cpuMs(child)
-  const round = await runRound(to, people.slice(0, concurrency), { operation, ms: ROUND_MS })
-  return { round, cpu: (cpuMs(child) - before) / round.done }
-}
-
-async function start(name: string, port: number): Promise<Contender> {
-  const env = {
-    ...process.env,
-    PORT: String(port),
-    DATA_DIR: database.dataDir,
-    ...(database.url && { DATABASE_URL: database.url }),
-  }
-  const child = fork(path.join(import.meta.dirname, `${name}.ts`), {
-    env,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
-  await new Promise<void>((resolve, reject) => {
-    child.once('message', () => resolve())
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
-  })
-  pin(child.pid!, 0)
-  pin(process.pid, 1)
-  const to = target(port, Math.max(...CONCURRENCY))
-  const people: Person[] = []
-  for (let i = 0; i < Math.max(...CONCURRENCY); i++) people.push(await createPerson(to))
-  return { name, child, to, people }
-}
-
-/** Server on one core, load on another, where there are two. */
-function pin(pid: number, core: number): void {
-  if (availableParallelism() > 1)
-    spawnSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' })
-}
-
-function cpuMs({ pid }: ChildProcess): number {
+function understand(args: string[]): Options {
   try {
-    const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .split(') ')[1]!
-      .split(' ')
-      .slice(11, 13)
-      .map(Number)
-    return ((user + system) * 1000) / TICKS_PER_SECOND
-  } catch {
-    return Number.NaN
+    return readOptions(args)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`)
+    process.exit(2)
   }
 }
 
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+async function run(): Promise<number> {
+  if (options.profileDir) mkdirSync(options.profileDir, { recursive: true })
+  const people = options.parts.storm || options.parts.memory ? 64 : Math.max(8, ...options.concurrency)
+  const start = { database, people, profileDir: options.profileDir, log: openSync(LOG, 'w') }
+  const bare = await startContender('bare', start)
+  try {
+    const anteroom = await startContender('anteroom', start)
+    try {
+      return await runAll({ bare, anteroom })
+    } finally {
+      await anteroom.stop()
+    }
+  } finally {
+    await bare.stop()
+  }
 }
 
-function report(rows: Row[]): void {
-  const where = database.url ? 'PostgreSQL' : 'embedded PostgreSQL'
-  process.stdout.write(
-    `\nAnteroom on ${where} beside bare oidc-provider in memory; medians of ${ROUNDS} alternating rounds\n\n`,
+/** The exit code: 1 for a wrong answer anywhere, and in the short form for a budget that was not kept. */
+async function runAll(pair: Pair): Promise<number> {
+  const heading = describeRun(await pair.anteroom.ask('database'), {
+    pinned,
+    embedded: !database.url,
+    short: options.short,
+  })
+  say(heading.join('\n'))
+  const results = await measureAll(pair)
+  writeFileSync(RESULTS, `${JSON.stringify(asFile(heading, results), null, 2)}\n`)
+  const wrong = results.series.reduce(
+    (sum, { bare, anteroom }) => sum + countErrors([...bare, ...anteroom]),
+    0,
   )
-  console.table(
-    rows.map(({ operation, concurrency, bare, anteroom, ratio, p50, p99, cpu }) => ({
-      operation,
-      'at once': concurrency,
-      'bare /s': Math.round(bare),
-      'Anteroom /s': Math.round(anteroom),
-      ratio: ratio.toFixed(2),
-      'p50 ms': p50.toFixed(1),
-      'p99 ms': p99.toFixed(1),
-      'CPU ms': cpu.toFixed(2),
-    })),
-  )
-  writeFileSync(
-    'bench-results.json',
-    `${JSON.stringify({ database: where, rounds: ROUNDS, rows }, null, 2)}\n`,
-  )
+  const { lines, budgetsBroken } = summarize(results, options.rounds)
+  say(lines.join('\n'))
+  return wrong > 0 || (options.short && budgetsBroken > 0) ? 1 : 0
+}
+
+async function measureAll(pair: Pair): Promise<Results> {
+  const { parts, flows, rounds } = options
+  const results: Results = { series: [], budgets: [], storms: [], memory: [] }
+  if (parts.ratios) {
+    say('\nWarming up …')
+    await warmUp(pair, options)
+    say(`Measuring, ${rounds} rounds of ${options.roundMs / 1000} s each …`)
+    results.series = await compareAll(pair, options)
+  }
+  if (parts.budgets) results.budgets = await countTrips(pair.anteroom)
+  if (parts.storm) {
+    say('\nA storm of sign-ins …')
+    results.storms = await runStorms(pair.anteroom, rounds)
+  }
+  if (parts.memory) {
+    say('\nMemory …')
+    const operation = OPERATIONS.find(({ name }) => name === 'code flow')!
+    results.memory = await watchMemory(pair.anteroom, { operation, flows })
+  }
+  return results
+}
+
+function asFile(heading: string[], { series, budgets, storms, memory }: Results) {
+  const { rounds, roundMs, short } = options
+  return { heading, short, rounds, roundMs, operations: series.map(asJson), budgets, storms, memory }
 }
