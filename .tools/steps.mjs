@@ -18,6 +18,7 @@ export const STEPS = {
   lint: () => command(bin('biome'), ['check', '--error-on-warnings', '.']),
   unit: () => vitest('unit'),
   server: () => vitest('server'),
+  'statement budgets': () => command(node, ['apps/provider/bench/main.ts', '--short']),
   api: ({ python }) => unittest(python),
   journeys: (machine) => playwright(machine),
 }
