@@ -1,6 +1,17 @@
 // The Prisma client, the pool, transactions, the embedded PostgreSQL and migrations.
-import type { Pool } from 'pg'
+import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { PrismaClient } from './generated/client.ts'
+
+/** What carries statements one by one, a pool or a connection. */
+export type Connection = {
+  query<R extends QueryResultRow>(statement: QueryConfig): Promise<QueryResult<R>>
+}
+
+/**
+ * Does work that only one process at a time may do, however many serve this database; null, at once, while another is at
+ * it. It must go on by itself where it was left: a lost connection ends it in the middle.
+ */
+export type Turns = <T>(name: string, work: (connection: Connection) => Promise<T>) => Promise<T | null>
 
 /** The one door to PostgreSQL, real or embedded; the code above it cannot tell which. */
 export type Database = {
@@ -8,6 +19,7 @@ export type Database = {
   pool: Pool
   prisma: PrismaClient
   embedded: boolean
+  inTurn: Turns
   close(): Promise<void>
 }
 

@@ -4,6 +4,7 @@ import { startEmbedded } from './embedded.ts'
 import { migrate as applyMigrations } from './migrate.ts'
 import { createPool, type Server } from './pool.ts'
 import { createPrisma } from './prisma.ts'
+import { createTurns } from './turns.ts'
 
 export type DatabaseOptions = {
   /** `postgresql://…`; without it the embedded PostgreSQL under `dataDir` is started. */
@@ -43,6 +44,7 @@ export async function openDatabase({ migrate = true, ...options }: DatabaseOptio
     pool,
     prisma,
     embedded: !url,
+    inTurn: url ? createTurns(server.address, log) : (_, work) => work(pool),
     close() {
       closing ??= closeAll()
       return closing
