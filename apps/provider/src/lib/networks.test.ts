@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { networkOf, parseNetworks } from './networks.ts'
+import { networkOf, parseNetworks, wideNetworkOf } from './networks.ts'
 
 const ipv4 = fc.ipV4()
 const ipv6 = fc.ipV6()
@@ -83,5 +83,28 @@ describe('what one household owns', () => {
     ]
     expect(new Set(ways.map(networkOf))).toEqual(new Set(['2001:db8:0:0::/64']))
     expect(networkOf('::1')).toBe('0:0:0:0::/64')
+  })
+})
+
+describe('what is left of an address that may not tell whose it was', () => {
+  test.each([
+    ['192.0.2.77', '192.0.2.0/24'],
+    ['::ffff:192.0.2.77', '192.0.2.0/24'],
+    ['2001:db8:7:8::9', '2001:db8:7::/48'],
+    ['2001:DB8:0007::', '2001:db8:7::/48'],
+    ['2001:db8::1%eth0', '2001:db8:0::/48'],
+    ['::1', '0:0:0::/48'],
+    ['unknown', null],
+    ['', null],
+    ['192.0.2.77:4000', null],
+  ])('of %j is %j', (address, network) => expect(wideNetworkOf(address)).toBe(network))
+
+  test('does not become less the second time', () => {
+    fc.assert(
+      fc.property(fc.oneof(ipv4, ipv6), (address) => {
+        const network = wideNetworkOf(address)!
+        expect(wideNetworkOf(network)).toBe(network)
+      }),
+    )
   })
 })

@@ -30,6 +30,16 @@ export function networkOf(address: string): string {
   return isIPv6(ip) ? `${expand(ip).slice(0, 4).join(':')}::/64` : ip
 }
 
+/**
+ * What is left of an address when it may no longer tell whose it was: the /24 of IPv4, the /48 of IPv6, nothing of what
+ * is neither. A network made here stays as it is.
+ */
+export function wideNetworkOf(address: string): string | null {
+  const ip = plain(address.replace(/\/(24|48)$/, ''))
+  if (isIPv6(ip)) return `${expand(ip).slice(0, 3).join(':')}::/48`
+  return isIP(ip) ? `${ip.slice(0, ip.lastIndexOf('.'))}.0/24` : null
+}
+
 function expand(ip: string): string[] {
   const [head = '', tail] = ip.split('%')[0]!.split('::')
   const left = head ? head.split(':') : []
