@@ -49,7 +49,7 @@ function strangers(file: string, text: string): string[] {
   const mayKnowKoa =
     /(^|[/.])routes\.ts$/.test(file) || ['http', 'oidc', 'app.ts'].includes(roomOf(path.join(src, file)))
   const knowsDatabase = /from 'pg'|generated\/client/.test(text)
-  const mayKnowDatabase = /(^|\/)store\.ts$/.test(file) || roomOf(path.join(src, file)) === 'db'
+  const mayKnowDatabase = /(^|[/.])store\.ts$/.test(file) || roomOf(path.join(src, file)) === 'db'
   return [
     ...(knowsKoa && !mayKnowKoa ? [`${file} knows Koa`] : []),
     ...(knowsDatabase && !mayKnowDatabase ? [`${file} knows the database`] : []),
