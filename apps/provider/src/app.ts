@@ -20,6 +20,8 @@ import { health } from './http/health.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { createViews } from './http/view.ts'
 import { interactionRoutes } from './interaction/routes.ts'
+import { repeat } from './jobs/repeat.ts'
+import { createRetention } from './jobs/retention.ts'
 import { createKeyStore, type Keyring } from './keys/store.ts'
 import { watchKeyring } from './keys/watch.ts'
 import { type Clock, SECOND } from './lib/clock.ts'
@@ -42,7 +44,8 @@ export type App = {
   handler: RequestListener
   /** From here on `/readyz` sends people elsewhere. */
   drain(): void
-  close(): void
+  /** Resolved when nothing is under way any more; the database may go then. */
+  close(): Promise<void>
 }
 
 type Dependencies = { config: Config; database: Database; sealer: Sealer; log: Log; now: Clock }
@@ -128,6 +131,8 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   await checkClients(first.provider, config)
   const watch = watchKeyring({ keys, version: keyring.version, everyMs: KEYS_EVERY, log, onChange: swap })
 
+  const retention = repeat(createRetention({ database, policy: policy.retention, log }), log)
+
   function swap(next: Keyring) {
     answer = furnish(next).answer
     log.info({ keys: next.signing.map((key) => key.kid) }, 'the keys changed')
@@ -138,7 +143,10 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     drain: () => {
       draining = true
     },
-    close: () => watch.stop(),
+    close: () => {
+      watch.stop()
+      return retention.stop()
+    },
   }
 }
 

@@ -265,6 +265,16 @@ describe('the configuration file', () => {
     })
   })
 
+  test('keeps what has expired for a minute at least, so that late is not unknown', () => {
+    const problems = problemsOf(() => withFile('policy: { retention: { expired: 59s } }'))
+    expect(problems).toEqual(['policy.retention.expired: must be 1m at least'])
+    expect(withFile('policy: { retention: { audit_ip: 7d } }').policy.retention).toEqual({
+      expired: HOUR,
+      audit: 365 * DAY,
+      audit_ip: 7 * DAY,
+    })
+  })
+
   test('cannot pollute a prototype', () => {
     const problems = problemsOf(() =>
       withFile('__proto__: { polluted: true }\npolicy: { __proto__: { polluted: true } }'),

@@ -176,6 +176,14 @@ const policy = (production: boolean) =>
         registration_per_ip: registrations(production),
       })
       .prefault({}),
+    /** How long what nobody needs stays: after it expired, in the audit log, and as a whole address in there. */
+    retention: z
+      .strictObject({
+        expired: duration(HOUR).refine((ms) => ms >= MINUTE, 'must be 1m at least'),
+        audit: duration(365 * DAY),
+        audit_ip: duration(90 * DAY),
+      })
+      .prefault({}),
     /** Password hashes at once (default: one a core), how many may wait, and how long, before we answer 503. */
     hashing: z
       .strictObject({

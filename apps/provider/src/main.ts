@@ -25,7 +25,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
       // A load balancer looks every second or two: it must see that we go before we are gone.
       if (config.production) await setTimeout(NOTICE)
       await server.stop()
-      app.close()
+      await app.close()
       await database.close()
     }
   } catch (error) {

@@ -58,6 +58,7 @@ function createLimiter(pool: Pool, name: string, { points, per, block }: LimitCo
     points,
     duration: per / SECOND,
     blockDuration: block / SECOND,
-    clearExpiredByTimeout: true,
+    // The retention job does it in small steps; the library's one statement for all grows with every key someone tries.
+    clearExpiredByTimeout: false,
   })
 }

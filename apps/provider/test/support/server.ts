@@ -96,7 +96,7 @@ export async function startServer(options: Options = {}): Promise<TestServer> {
     clients: CLIENTS,
     async close() {
       await server.stop()
-      app.close()
+      await app.close()
       await testDatabase?.drop()
     },
   }
