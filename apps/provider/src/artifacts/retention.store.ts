@@ -23,8 +23,8 @@ export type ExpiredSlice = {
  */
 const REMOVE_EXPIRED = `
   with slice as materialized (
-    select ctid, kind, id from artifacts
-     where (kind, id) > ($1, $2) order by kind, id limit $3
+    select ctid, id, kind from artifacts
+     where (id, kind) > ($1, $2) order by id, kind limit $3
   ), removed as (
     delete from artifacts where ctid = any (array (
       select ctid from artifacts as candidate
@@ -38,14 +38,14 @@ const REMOVE_EXPIRED = `
          for update skip locked))
     returning 1
   )
-  select kind, id, (select count(*)::int from removed) as removed from slice order by kind desc, id desc limit 1`
+  select id, kind, (select count(*)::int from removed) as removed from slice order by id desc, kind desc limit 1`
 
 /** `next` is where the following slice begins; `more` is false, and `next` null, when the end was reached. */
 export async function removeExpired(connection: Connection, { after, margin, size }: ExpiredSlice) {
   const { rows } = await connection.query<Position & { removed: number }>({
     name: 'artifacts.removeExpired',
     text: REMOVE_EXPIRED,
-    values: [after?.kind ?? '', after?.id ?? '', size, margin],
+    values: [after?.id ?? '', after?.kind ?? '', size, margin],
   })
   const [last] = rows
   return {

@@ -7,11 +7,10 @@ import { type Address, createPool } from './pool.ts'
  * one of the pool's, so that nobody who waits for an answer lacks one. The embedded database needs none of this: its
  * folder admits one process, and its one connection has to be shared statement by statement.
  */
-export function createTurns({ connection, greeting }: Address, log: Log): Turns {
-  // Compiling a plan takes ten times as long as a statement that is kept short.
-  const address = { connection: { ...connection, max: 1 }, greeting: [...greeting, 'set jit = off'] }
+export function createTurns(address: Address, log: Log): Turns {
+  const one = { ...address, connection: { ...address.connection, max: 1 } }
   return async (name, work) => {
-    const own = createPool(address, log)
+    const own = createPool(one, log)
     try {
       const client = await own.connect()
       // Lost between two statements: the next one says so.

@@ -19,7 +19,7 @@ type Dependencies = {
 }
 
 const EVERY = 10 * MINUTE
-/** 6 ms for a step through a million rows, about a second where each is of a dead family of thousands (decision 008). */
+/** 6 ms for a step through a million rows, about a second where each is of a dead family of thousands (decision 009). */
 const SIZE = 1000
 
 export function createRetention(deps: Dependencies): Job {
