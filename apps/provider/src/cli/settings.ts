@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { SETTINGS } from '../config.ts'
+import { SETTINGS } from '../config/settings.ts'
 
 /** What can be set, from the one place where it is declared; the README carries the same table. */
 export const settingsCommand = () =>
