@@ -51,7 +51,7 @@ export type App = {
 type Dependencies = { config: Config; database: Database; sealer: Sealer; log: Log; now: Clock }
 
 const VIEWS = path.resolve(import.meta.dirname, '../../../views')
-/** How long a key made elsewhere may stay unknown: security state is never older than 2 s. */
+/** How long a key made elsewhere may stay unknown when its notification is lost: security state is never older. */
 const KEYS_EVERY = 2 * SECOND
 const PING_MS = 2 * SECOND
 
@@ -129,7 +129,9 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const first = furnish(keyring)
   let { answer } = first
   await checkClients(first.provider, config)
-  const watch = watchKeyring({ keys, version: keyring.version, everyMs: KEYS_EVERY, log, onChange: swap })
+  const { notifications } = database
+  const { version } = keyring
+  const watch = watchKeyring({ keys, version, everyMs: KEYS_EVERY, notifications, log, onChange: swap })
 
   const retention = repeat(createRetention({ database, policy: policy.retention, log }), log)
 

@@ -1,6 +1,7 @@
 // The Prisma client, the pool, transactions, the embedded PostgreSQL and migrations.
 import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { PrismaClient } from './generated/client.ts'
+import type { Notifications } from './notifications.ts'
 
 /** What carries statements one by one, a pool or a connection. */
 export type Connection = {
@@ -20,6 +21,8 @@ export type Database = {
   prisma: PrismaClient
   embedded: boolean
   inTurn: Turns
+  /** Silent when embedded. */
+  notifications: Notifications
   close(): Promise<void>
 }
 

@@ -2,6 +2,7 @@ import type { Log } from '../lib/log.ts'
 import type { Database } from './database.ts'
 import { startEmbedded } from './embedded.ts'
 import { migrate as applyMigrations } from './migrate.ts'
+import { createNotifications, noNotifications } from './notifications.ts'
 import { createPool, type Server } from './pool.ts'
 import { createPrisma } from './prisma.ts'
 import { createTurns } from './turns.ts'
@@ -34,7 +35,9 @@ export async function openDatabase({ migrate = true, ...options }: DatabaseOptio
   }
   const pool = createPool(server.address, log)
   const prisma = createPrisma(pool)
+  const notifications = url ? createNotifications(server.address, log) : noNotifications
   const closeAll = async () => {
+    notifications.close()
     await prisma.$disconnect()
     await pool.end()
     await server.stop()
@@ -45,6 +48,7 @@ export async function openDatabase({ migrate = true, ...options }: DatabaseOptio
     prisma,
     embedded: !url,
     inTurn: url ? createTurns(server.address, log) : (_, work) => work(pool),
+    notifications,
     close() {
       closing ??= closeAll()
       return closing

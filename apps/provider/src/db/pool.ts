@@ -99,7 +99,8 @@ class DatabaseSilent extends Error {
   }
 }
 
-function socketOf(client: ClientBase): Socket | null {
+/** The connection's own socket; null for what does not show it. */
+export function socketOf(client: ClientBase): Socket | null {
   const stream = 'connection' in client ? (client.connection as { stream?: unknown }).stream : null
   return stream instanceof Socket ? stream : null
 }

@@ -1,6 +1,7 @@
 // Signing and sealing keys: make, seal, rotate, publish.
 import { createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
+import { notify } from '../db/notifications.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import type { Clock } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
@@ -35,6 +36,9 @@ export type KeyStore = {
 type NewKey = { id: string; alg: KeyAlg; secret: string }
 type Row = { id: string; alg: string; activeAt: Date; sealed: Uint8Array }
 
+/** Where a new key is announced to all instances. */
+export const KEYS_TOPIC = 'keys'
+
 const RSA_BITS = 2048
 const NEEDED: KeyAlg[] = ['RS256', 'ES256', 'HS256']
 const generate = promisify(generateKeyPair)
@@ -53,7 +57,10 @@ export function createKeyStore({
   const insertKey = async ({ id, alg, secret }: NewKey, activeAt: Date) => {
     const publicJwk = alg === 'HS256' ? undefined : publicPart(secret)
     const sealed = new Uint8Array(sealer.seal(secret, rowOf(id)))
-    await scope.client.key.create({ data: { id, alg, activeAt, sealed, publicJwk } })
+    await scope.transaction(async () => {
+      await scope.client.key.create({ data: { id, alg, activeAt, sealed, publicJwk } })
+      await notify(scope, KEYS_TOPIC)
+    })
     return id
   }
   const makeKey = async (alg: KeyAlg): Promise<NewKey> => ({
