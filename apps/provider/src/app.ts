@@ -73,7 +73,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const assets = createAssets(path.join(VIEWS, 'assets'))
   const views = createViews(VIEWS, assets, branding)
   const csrf = createCsrf(config.ISSUER, sealer.derive('csrf'))
-  const { slots = hashingSlots(), queue, wait } = policy.hashing
+  const { slots = hashingSlots(config.WEB_CONCURRENCY), queue, wait } = policy.hashing
   const hasher = createHasher({ slots, queue, waitMs: wait })
   const methods = createMethods({ users, hasher, policy, service: branding.name })
   const ending = { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty }
@@ -152,10 +152,10 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   }
 }
 
-/** One hash a core, but never all of libuv's threads: signatures and name look-ups need one too. */
-function hashingSlots(): number {
+/** One hash a core, whoever does it, but never all of libuv's threads: signatures and name look-ups need one too. */
+function hashingSlots(processes: number): number {
   const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
-  return Math.max(1, Math.min(availableParallelism(), threads - 2))
+  return Math.max(1, Math.min(Math.floor(availableParallelism() / processes), threads - 2))
 }
 
 /** The engine judges a client when it is first used; a mistake is better told before anyone meets it. */

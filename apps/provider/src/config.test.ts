@@ -51,6 +51,7 @@ describe('without any setting', () => {
       ISSUER: 'http://localhost:4000',
       HOST: '127.0.0.1',
       PORT: 4000,
+      WEB_CONCURRENCY: 1,
       DATA_DIR: './.data',
       production: false,
     })
@@ -201,6 +202,21 @@ colour: blue
     expect(problemsOf(() => withFile(yaml))).toEqual([
       expect.stringMatching(/^clients\.0\.client_id: .*our own/),
     ])
+  })
+
+  test.each(['0', '-2', '1.5', 'auto'])('WEB_CONCURRENCY=%s is told by name', (WEB_CONCURRENCY) => {
+    const env = { WEB_CONCURRENCY, DATABASE_URL: 'postgresql://db/anteroom' }
+    expect(problemsOf(() => readConfig(env))).toEqual([expect.stringMatching(/^WEB_CONCURRENCY: /)])
+  })
+
+  test('several workers cannot share the embedded database', () => {
+    expect(problemsOf(() => readConfig({ WEB_CONCURRENCY: '2' }))).toEqual([
+      expect.stringMatching(/^WEB_CONCURRENCY: .*DATABASE_URL/),
+    ])
+    expect(readConfig({ WEB_CONCURRENCY: '2', DATABASE_URL: 'postgresql://db/anteroom' })).toMatchObject({
+      WEB_CONCURRENCY: 2,
+    })
+    expect(readConfig({ WEB_CONCURRENCY: '1' }).WEB_CONCURRENCY).toBe(1)
   })
 
   test('a client needs a secret of some length or to say that it has none', () => {

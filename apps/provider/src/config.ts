@@ -36,6 +36,8 @@ export function readConfig(env: Environment): Config {
   const production = values.NODE_ENV === 'production'
   const parsed = file(production).safeParse(sections)
   if (!parsed.success) problems.push(...parsed.error.issues.map(describeIssue))
+  if (values.WEB_CONCURRENCY > 1 && !values.DATABASE_URL)
+    problems.push('WEB_CONCURRENCY: more than 1 needs DATABASE_URL, the embedded database serves one process')
   if (production) problems.push(...productionProblems(values))
   if (problems.length || !parsed.success) throw new ConfigError(problems)
   return { ...values, ...parsed.data, production, DATA_DIR: values.DATA_DIR ?? './.data' }

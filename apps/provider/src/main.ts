@@ -1,37 +1,35 @@
-// Start and stop: read the settings, open the database, build the app, listen, drain.
+// Start and stop: read the settings, serve alone or lead several workers that do, go when told.
+import cluster from 'node:cluster'
 import { setTimeout } from 'node:timers/promises'
-import { createApp } from './app.ts'
+import { obeyPrimary, prepareFork, startCluster, WorkerFailed } from './cluster.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
-import { developmentSecret } from './db/development-secret.ts'
 import { openDatabase } from './db/open.ts'
-import { listen } from './http/listen.ts'
-import { SECOND, systemClock } from './lib/clock.ts'
+import { systemClock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
-import { createSealer } from './lib/seal.ts'
 
 const EX_CONFIG = 78
-const NOTICE = 3 * SECOND
 
-async function start(config: Config): Promise<() => Promise<void>> {
+async function start(config: Config): Promise<void> {
   const log = createLog(config.LOG_LEVEL, !config.production)
-  const sealer = createSealer(config.SECRET_KEY ?? [await developmentSecret(config.DATA_DIR)])
+  if (config.WEB_CONCURRENCY > 1 && cluster.isPrimary) return lead(config, log)
+  // Only here: a primary that knew every room would be twice as large.
+  const { serve } = await import('./serve.ts')
+  const serving = await serve(config, log)
+  const leave = leaveOnSignal(serving.stop)
+  if (cluster.isWorker) obeyPrimary(serving, leave)
+  else announce(config, serving.port, log)
+}
+
+async function lead(config: Config, log: Log): Promise<void> {
+  // Migrations are applied once, and what is wrong with the database is told once.
   const database = await openDatabase({ url: config.DATABASE_URL, dataDir: config.DATA_DIR, log })
-  try {
-    const app = await createApp({ config, database, sealer, log, now: systemClock })
-    const server = await listen(app.handler, { host: config.HOST, port: config.PORT })
-    announce(config, server.port, log)
-    return async () => {
-      app.drain()
-      // A load balancer looks every second or two: it must see that we go before we are gone.
-      if (config.production) await setTimeout(NOTICE)
-      await server.stop()
-      await app.close()
-      await database.close()
-    }
-  } catch (error) {
-    await database.close()
-    throw error
-  }
+  await database.close()
+  const size = config.WEB_CONCURRENCY
+  const workers = await startCluster({ size, fork: prepareFork(), log, now: systemClock, wait: setTimeout })
+  workers.gaveUp.catch(fail)
+  leaveOnSignal(workers.stop)
+  process.on('SIGUSR2', () => void workers.renew())
+  announce(config, workers.port, log)
 }
 
 function announce({ ISSUER, HOST, production, DATABASE_URL }: Config, port: number, log: Log): void {
@@ -49,19 +47,23 @@ function announce({ ISSUER, HOST, production, DATABASE_URL }: Config, port: numb
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-/** One stop at a time; a second signal does not wait for it. */
-function stopOnSignal(stop: () => Promise<void>): void {
-  let stopping = false
+/** Goes once, however often it is told; a second signal does not wait for that. Returns how to go without a signal. */
+function leaveOnSignal(stop: () => Promise<void>): (how: () => Promise<void>) => void {
+  let isLeaving = false
+  let isSignalled = false
+  const leave = (how: () => Promise<void>) => {
+    if (isLeaving) return
+    isLeaving = true
+    how().then(() => process.exit(0), fail)
+  }
   const onSignal = () => {
-    if (stopping) process.exit(1)
-    stopping = true
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => fail(error),
-    )
+    if (isSignalled) process.exit(1)
+    isSignalled = true
+    leave(stop)
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  return leave
 }
 
 /** A sentence for the operator; where in the code it happened is told only to who asks for it. */
@@ -69,11 +71,16 @@ function fail(error: unknown): never {
   const { message, stack = message } = error instanceof Error ? error : new Error(String(error))
   const told = error instanceof ConfigError ? message : `Anteroom cannot go on: ${message}`
   process.stderr.write(`${process.env['LOG_LEVEL'] === 'debug' ? stack : told}\n`)
-  process.exit(error instanceof ConfigError ? EX_CONFIG : 1)
+  process.exit(exitCodeOf(error))
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EX_CONFIG
+  return error instanceof WorkerFailed ? error.exitCode : 1
 }
 
 try {
-  stopOnSignal(await start(readConfig(process.env)))
+  await start(readConfig(process.env))
 } catch (error) {
   fail(error)
 }

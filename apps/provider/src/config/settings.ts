@@ -53,6 +53,11 @@ export const SETTINGS = {
     'embedded database and generated development secrets',
     '`./.data`',
   ),
+  WEB_CONCURRENCY: setting(
+    z.coerce.number().int().min(1).max(64).default(1),
+    'worker processes on one machine; more than one needs `DATABASE_URL`',
+    '`1`',
+  ),
   SECRET_KEY: setting(
     secretKeys.optional(),
     'base64, 32 bytes: seals what must stay secret at rest. Several, comma-separated, newest first, to rotate. Required in production',

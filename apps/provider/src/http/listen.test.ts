@@ -86,6 +86,21 @@ describe('a server that stops', () => {
     )
   })
 
+  test('says so beforehand: each answer is the last of its connection, and whoever connects anew is served', async () => {
+    server = await listen((_, res) => res.end('here'), LOCAL)
+    const socket: Socket = connect(server.port, '127.0.0.1')
+    const ask = async () => {
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+      return String((await once(socket, 'data'))[0])
+    }
+    expect(await ask()).toContain('Connection: keep-alive')
+    server.sayGoodbye()
+    const closed = once(socket, 'close')
+    expect(await ask()).toContain('Connection: close')
+    await closed
+    expect((await sendRaw(address(), {})).body).toBe('here')
+  })
+
   test('does not wait for browsers that only keep a connection', async () => {
     server = await listen((_, res) => res.end('here'), LOCAL)
     const socket: Socket = connect(server.port, '127.0.0.1')

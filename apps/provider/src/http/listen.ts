@@ -17,6 +17,8 @@ const DRAIN = 30 * SECOND
 
 export type Listening = {
   port: number
+  /** From here on each answer is the last of its connection (RFC 9112, section 9.6): whoever asks again connects anew. */
+  sayGoodbye(): void
   /** Takes no new connections, lets the answers under way out for at most 30 s, then closes. */
   stop(): Promise<void>
 }
@@ -26,7 +28,9 @@ export async function listen(
   handler: RequestListener,
   { host, port }: { host: string; port: number },
 ): Promise<Listening> {
+  let isLeaving = false
   const server = createServer(TIMES, (req, res) => {
+    if (isLeaving) res.setHeader('Connection', 'close')
     // A connection that was busy when the server stopped would else be kept for a next request.
     res.once('close', () => server.listening || server.closeIdleConnections())
     handler(req, res)
@@ -35,11 +39,21 @@ export async function listen(
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   server.on('clientError', refuse)
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: NodeJS.ErrnoException) => reject(isTaken(error) ? taken(host, port) : error))
     server.listen(port, host, resolve)
   })
-  return { port: (server.address() as AddressInfo).port, stop: () => stop(server) }
+  return {
+    port: (server.address() as AddressInfo).port,
+    sayGoodbye() {
+      isLeaving = true
+    },
+    stop: () => stop(server),
+  }
 }
+
+const isTaken = ({ code }: NodeJS.ErrnoException) => code === 'EADDRINUSE'
+const taken = (host: string, port: number) =>
+  new Error(`another program listens on ${host}, port ${port} (EADDRINUSE)`)
 
 const REFUSALS: Record<string, string> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
