@@ -1,4 +1,4 @@
-// The Prisma client, the pool, transactions, the embedded PostgreSQL and migrations.
+// The Prisma client, the pool, transactions, notifications, the embedded PostgreSQL and migrations.
 import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { PrismaClient } from './generated/client.ts'
 import type { Notifications } from './notifications.ts'
