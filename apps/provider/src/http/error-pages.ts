@@ -29,11 +29,18 @@ export function errorPages({ views, log, isUnavailable }: Dependencies) {
       if (ctx.status === 404 && ctx.body == null) throw notFound()
     } catch (error) {
       const problem = asProblem(error, isUnavailable)
-      if (problem.status >= 500)
-        log.error({ err: error, requestId: requestId(ctx), path: ctx.path }, 'request failed')
+      tell(ctx, log, { problem, error })
       draw(ctx, views, problem)
     }
   }
+}
+
+/** Being too busy is no fault to be traced, and there may be a thousand of it in a second. */
+function tell(ctx: Context, log: Log, { problem, error }: { problem: Problem; error: unknown }) {
+  const where = { requestId: requestId(ctx), path: ctx.path }
+  const { message: reason } = (problem.cause ?? problem) as Error
+  if (problem.status === 503) log.warn({ ...where, reason }, 'too busy for a request')
+  else if (problem.status >= 500) log.error({ ...where, err: error }, 'request failed')
 }
 
 export const requestId = (ctx: Context): string => String(ctx.state['requestId'])

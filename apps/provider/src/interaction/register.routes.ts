@@ -11,7 +11,7 @@ import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { createAccountPage, shown } from './pages.ts'
 import { createRegistrar, type Newcomer } from './register.ts'
-import { SIGN_IN_PROMPTS } from './sign-in.routes.ts'
+import { admitted, SIGN_IN_PROMPTS } from './sign-in.routes.ts'
 import { decideSignIn } from './sign-in.ts'
 
 /** Creating an account, in the middle of a journey: its end is a signed-in person on the way to the app. */
@@ -22,7 +22,7 @@ export function registerRoutes(router: Router, gate: Gate, deps: InteractionDepe
   const { enrol } = method
   const register = createRegistrar({ ...deps, method })
 
-  router.post('/register', create)
+  router.post('/register', (ctx) => admitted(method, () => create(ctx)))
 
   return { drawRegister }
 

@@ -16,6 +16,10 @@ export const SIGN_IN_PROMPTS = ['login', 'create']
 
 const nothingTyped: Fields = () => ''
 
+/** Lets a try in when its method has room for it. */
+export const admitted = <T>({ admit }: SignInMethod, attempt: () => Promise<T>): Promise<T> =>
+  admit ? admit(attempt) : attempt()
+
 /** Proving who one is: the page with all first factors, and the post of each. */
 export function signInRoutes(
   router: Router,
@@ -26,7 +30,11 @@ export function signInRoutes(
     methods.filter((method) => method.step !== 'second').map((method) => [method.id, method]),
   )
 
-  router.post('/method/:id', verify)
+  router.post('/method/:id', (ctx) => {
+    const method = byId.get(String(ctx['params'].id))
+    if (!method) throw notFound()
+    return admitted(method, () => verify(ctx, method))
+  })
 
   return { drawSignIn }
 
@@ -56,9 +64,7 @@ export function signInRoutes(
     return { user: null, fields, action, csrf: csrf.token(ctx), hint: fields('email') || journey.loginHint }
   }
 
-  async function verify(ctx: Context) {
-    const method = byId.get(String(ctx['params'].id))
-    if (!method) throw notFound()
+  async function verify(ctx: Context, method: SignInMethod) {
     const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
     const trial = attempt(ctx, journey, { id: method.id, fields })
     const allowances = method.allowances(trial, networkOf(ctx.ip))

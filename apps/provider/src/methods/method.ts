@@ -48,6 +48,11 @@ export type SignInMethod = {
   step: 'first' | 'second' | 'both'
   /** Draws its part of the page. Sends nothing, remembers nothing. */
   show(attempt: Attempt, errors: FieldError[]): Part
+  /**
+   * Runs one try, from its first look at the request on, when there is room for it; for methods whose proof is costly.
+   * @throws Problem 503 when too many wait already, at next to no cost
+   */
+  admit?<T>(attempt: () => Promise<T>): Promise<T>
   /** What one try costs; taken before `verify`, the first ones given back when it was right. */
   allowances(attempt: Attempt, network: string): Allowance[]
   verify(attempt: Attempt): Promise<Outcome>

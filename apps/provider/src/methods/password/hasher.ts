@@ -6,6 +6,12 @@ import { SECOND } from '../../lib/clock.ts'
 const PARAMETERS = { type: argon2.argon2id, memoryCost: 46 * 1024, timeCost: 1, parallelism: 1 } as const
 
 export type Hasher = {
+  /**
+   * For whoever is going to ask for a hash: waits at the door, before anything was spent on the request. Of a crowd only
+   * a few at a time are inside, so that it is no burden to those who came for something else.
+   * @throws Problem 503 when the queue is full or the wait too long
+   */
+  admit<T>(work: () => Promise<T>): Promise<T>
   hash(password: string): Promise<string>
   verify(hash: string, password: string): Promise<boolean>
   /** The hash was made with weaker parameters than today's. */
@@ -20,7 +26,10 @@ type Capacity = { slots: number; queue: number; waitMs: number }
  */
 export function createHasher(capacity: Capacity): Hasher {
   const inSlot = createSlots(capacity)
+  // One more than there are slots: while the others hash, it does what comes before and after.
+  const admit = createSlots({ ...capacity, slots: capacity.slots + 1 })
   return {
+    admit,
     hash: (password) => inSlot(() => argon2.hash(password, PARAMETERS)),
     verify: (hash, password) => inSlot(() => argon2.verify(hash, password)),
     isOutdated: (hash) => argon2.needsRehash(hash, PARAMETERS),

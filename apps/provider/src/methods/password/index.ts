@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { type FieldError, view } from '../../http/view.ts'
 import { parseEmail } from '../../lib/email.ts'
+import { lowerPoolPriority } from '../../lib/threads.ts'
 import type { UserStore } from '../../users/store.ts'
 import { type Attempt, type Outcome, part, type SignInMethod } from '../method.ts'
 import type { Hasher } from './hasher.ts'
@@ -26,7 +27,8 @@ export type PasswordDependencies = { users: UserStore; hasher: Hasher; rules: Pa
 export function createPasswordMethod({ users, hasher, rules, service }: PasswordDependencies): SignInMethod {
   // Verified against where there is no account, so that the clock does not tell who has one.
   const decoy = hasher.hash(crypto.randomUUID())
-  decoy.catch(() => undefined)
+  // The first hash starts the threads that all hashes run on.
+  decoy.then(lowerPoolPriority).catch(() => undefined)
 
   const verify = async ({ fields }: Attempt): Promise<Outcome> => {
     const email = parseEmail(fields('email'))
@@ -50,6 +52,7 @@ export function createPasswordMethod({ users, hasher, rules, service }: Password
   return {
     id: 'password',
     step: 'first',
+    admit: hasher.admit,
     show: ({ action, csrf, hint }, errors) =>
       part(signInForm, { action, csrf, email: hint, errors, forgotUrl: null }),
     allowances({ fields }, network) {
