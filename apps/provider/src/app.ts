@@ -62,7 +62,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const users = createUserStore(scope, now)
   const artifacts = createArtifactStore(database.pool, scope, users.companion)
   const storage = createEngineStorage(artifacts, {
-    secret: sealer.derive('refresh-successor'),
+    secrets: sealer.deriveAll('refresh-successor'),
     refreshWindow: policy.lifetimes.refresh_window,
   })
   const consents = createConsentStore(scope)

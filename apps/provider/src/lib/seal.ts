@@ -25,6 +25,8 @@ export type Sealer = {
   isCurrent(sealed: Uint8Array): boolean
   /** A key for another purpose, derived from the newest secret (HKDF-SHA256, RFC 5869). */
   derive(purpose: string): KeyObject
+  /** One for each secret, newest first: for what an instance that has not the newest yet may have made. */
+  deriveAll(purpose: string): KeyObject[]
 }
 
 /** @param secrets 32-byte keys, newest first: the first seals, all open. */
@@ -45,6 +47,7 @@ export function createSealer(secrets: Buffer[]): Sealer {
     },
     isCurrent: (sealed) => keyId(newest).equals(Buffer.from(sealed).subarray(0, KEY_ID_BYTES)),
     derive: (purpose) => createSecretKey(hkdf(newest, purpose)),
+    deriveAll: (purpose) => secrets.map((secret) => createSecretKey(hkdf(secret, purpose))),
   }
 }
 

@@ -14,14 +14,14 @@ export type EngineStorage = {
 }
 
 /**
- * @param secret from which successors of refresh tokens are derived, the same on all instances
+ * @param secrets successors of refresh tokens are derived from the first; the others are those of instances not yet renewed
  * @param refreshWindow milliseconds in which a repeated refresh gets the same successor; 0 makes each a replay
  */
 export function createEngineStorage(
   store: ArtifactStore,
-  { secret, refreshWindow }: { secret: KeyObject; refreshWindow: number },
+  { secrets, refreshWindow }: { secrets: KeyObject[]; refreshWindow: number },
 ): EngineStorage {
-  const window = createRefreshWindow(store, { secret, length: refreshWindow })
+  const window = createRefreshWindow(store, { secrets, length: refreshWindow })
   return {
     adapter: (kind) => {
       const adapter = createAdapter(store, kind)

@@ -31,16 +31,17 @@ export type RefreshWindow = {
  */
 export function createRefreshWindow(
   store: ArtifactStore,
-  { secret, length }: { secret: KeyObject; length: number },
+  { secrets, length }: { secrets: KeyObject[]; length: number },
 ): RefreshWindow {
   const successors = new WeakMap<KoaContextWithOIDC, string>()
 
-  /** Was it this same request, sent a moment ago, that used the token up? */
-  async function isRepeated(token: string): Promise<boolean> {
-    const ctx = refreshing(token)
+  /** The successor that this same request, sent a moment ago, was given; undefined when it was another, or long ago. */
+  async function findRepeated(ctx: KoaContextWithOIDC, token: string): Promise<string | undefined> {
     const consumption = (await store.find(KIND, token))?.consumption
-    if (!ctx || !consumption?.successor || consumption.age >= length) return false
-    return consumption.successor === rowId(KIND, await successorOf(ctx, token, secret))
+    if (!consumption?.successor || consumption.age >= length) return undefined
+    const request = await describeRequest(ctx)
+    const candidates = secrets.map((secret) => mac(secret, token, request))
+    return candidates.find((successor) => rowId(KIND, successor) === consumption.successor)
   }
 
   function widen(adapter: Adapter, rotate: Rotate): Adapter {
@@ -48,13 +49,15 @@ export function createRefreshWindow(
       ...adapter,
       async find(token) {
         const payload = await adapter.find(token)
-        if (!payload?.['consumed'] || !(await isRepeated(token))) return payload
-        return (await store.find(KIND, token))?.payload
+        const ctx = refreshing(token)
+        const repeated = payload?.['consumed'] && ctx && (await findRepeated(ctx, token))
+        return repeated ? (await store.find(KIND, token))?.payload : payload
       },
       async consume(token) {
         const ctx = refreshing(token)
         if (!ctx) return adapter.consume(token)
-        const successor = await successorOf(ctx, token, secret)
+        const successor =
+          (await findRepeated(ctx, token)) ?? mac(secrets[0]!, token, await describeRequest(ctx))
         successors.set(ctx, successor)
         await rotate(token, successor)
       },
@@ -81,11 +84,10 @@ function refreshing(token: string): KoaContextWithOIDC | undefined {
 }
 
 /** Requests are the same when client, scope, resources, authorization details and DPoP key are. */
-async function successorOf(ctx: KoaContextWithOIDC, token: string, secret: KeyObject): Promise<string> {
+async function describeRequest(ctx: KoaContextWithOIDC): Promise<string> {
   const { client, params } = ctx.oidc
   const { scope, resource, authorization_details: details } = params ?? {}
-  const request = [client?.clientId, scope, resource, details, await proofKey(ctx)]
-  return mac(secret, token, JSON.stringify(request))
+  return JSON.stringify([client?.clientId, scope, resource, details, await proofKey(ctx)])
 }
 
 /**
