@@ -12,7 +12,7 @@ export async function serveKoa(...middleware: ((ctx: Context, next: Next) => unk
   return { address: `http://127.0.0.1:${server.port}`, close: server.stop }
 }
 
-async function answerProblems(ctx: Context, next: Next) {
+export async function answerProblems(ctx: Context, next: Next) {
   try {
     await next()
   } catch (error) {

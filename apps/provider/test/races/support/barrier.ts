@@ -1,8 +1,13 @@
-import type { Pool, QueryConfig } from 'pg'
+import type { Pool, PoolClient, QueryConfig } from 'pg'
 import { rowId } from '../../../src/artifacts/artifact.ts'
 
 /** Where requests meet, how many statements are to wait there, and what is to happen while they do. */
-type Meeting = { at: QueryConfig; waiting: number; meanwhile?: () => Promise<unknown> }
+type Meeting = {
+  at: QueryConfig
+  waiting: number
+  /** `holder` is the connection whose transaction they wait for. */
+  meanwhile?: (holder: PoolClient) => Promise<unknown>
+}
 
 /** All have read the artefact and found it unused; none has written it. */
 export const artifact = (kind: string, id: string): QueryConfig => ({
@@ -25,7 +30,7 @@ export async function meet<T>(
     await holder.query(at)
     const answers = Promise.all(start())
     while ((await countWaiting(pool)) < waiting);
-    await meanwhile?.()
+    await meanwhile?.(holder)
     await holder.query('commit')
     return await answers
   } finally {
@@ -33,10 +38,13 @@ export async function meet<T>(
   }
 }
 
-async function countWaiting(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ waiting: number }>(
-    `select count(*)::int as waiting from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock'`,
+const countWaiting = (pool: Pool) => countBackends(pool, "wait_event_type = 'Lock'")
+
+export const countBusy = (pool: Pool) => countBackends(pool, "state <> 'idle' and pid <> pg_backend_pid()")
+
+async function countBackends(pool: Pool, condition: string): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `select count(*)::int as count from pg_stat_activity where datname = current_database() and ${condition}`,
   )
-  return rows[0]?.waiting ?? 0
+  return rows[0]?.count ?? 0
 }

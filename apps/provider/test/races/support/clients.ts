@@ -6,6 +6,7 @@ export const ISSUER = 'https://op.example'
 export const REDIRECT_URI = 'https://app.example/callback'
 export const SCOPE = 'openid offline_access'
 export const VERIFIER = 'correct-horse-battery-staple-correct-horse-battery'
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 export const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url')
 
 const common = {
@@ -32,4 +33,11 @@ export const CLIENTS: ClientMetadata[] = [
     grant_types: ['client_credentials'],
   },
   { ...common, client_id: 'steady', client_secret: 'secret' },
+  {
+    client_id: 'tv',
+    client_secret: 'secret',
+    redirect_uris: [],
+    response_types: [],
+    grant_types: [DEVICE_GRANT, 'refresh_token'],
+  },
 ]

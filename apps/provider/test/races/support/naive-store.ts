@@ -11,7 +11,6 @@ export function createNaiveStore(store: ArtifactStore, pool: Pool): ArtifactStor
         kind,
         rowId(kind, id),
       ])
-      return true
     },
     async claim(artifact) {
       await store.upsert(artifact)

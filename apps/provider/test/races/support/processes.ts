@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** `real` is ours, `naive` checks without claiming; before it saves a successor, `dying` is killed, `overtaken` revoked. */
-export type Variant = 'real' | 'naive' | 'dying' | 'overtaken'
+/** `real` is ours; `alone` is ours without company: each commit by itself, twenty at once; `naive` checks without claiming. */
+export type Variant = 'real' | 'alone' | 'naive'
 
-export type ProviderProcess = { origin: string; exited: Promise<unknown>; stop(): Promise<void> }
+export type ProviderProcess = { origin: string; stop(): Promise<void> }
 
 const SERVER = fileURLToPath(new URL('server.ts', import.meta.url))
 
@@ -25,7 +25,6 @@ export async function startProvider(
   ])
   return {
     origin,
-    exited,
     async stop() {
       child.kill('SIGKILL')
       await exited

@@ -1,6 +1,8 @@
 // What every race needs: a database of its own and processes on it, all gone afterwards.
 import type { Pool } from 'pg'
+import { rowId } from '../../../src/artifacts/artifact.ts'
 import { createTestDatabase, realPostgresUrl } from '../../support/database.ts'
+import { countBusy } from './barrier.ts'
 import { type ProviderProcess, startProvider, type Variant } from './processes.ts'
 
 export const REFRESH_WINDOW = 10_000
@@ -13,6 +15,10 @@ export type RaceCourse = {
   /** Two new processes of one kind; their origins. */
   startPair(variant?: Variant, window?: number): Promise<[string, string]>
   start(variant?: Variant, window?: number): Promise<ProviderProcess>
+  /** Makes one artefact older. */
+  age(kind: string, id: string, seconds: number): Promise<void>
+  /** Resolved when the database works for nobody any more, not even for those who will not hear of it. */
+  quiet(): Promise<void>
   clear(): Promise<void>
 }
 
@@ -32,6 +38,16 @@ export async function prepareRaces(): Promise<RaceCourse> {
     async startPair(variant, window) {
       const [one, other] = await Promise.all([start(variant, window), start(variant, window)])
       return [one.origin, other.origin]
+    },
+    async age(kind, id, seconds) {
+      await pool.query(
+        `update artifacts set expires_at = expires_at - $3 * interval '1 s',
+           consumed_at = consumed_at - $3 * interval '1 s' where kind = $1 and id = $2`,
+        [kind, rowId(kind, id), seconds],
+      )
+    },
+    async quiet() {
+      while ((await countBusy(pool)) > 0);
     },
     async clear() {
       await Promise.all(processes.map((each) => each.stop()))

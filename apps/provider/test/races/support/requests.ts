@@ -1,5 +1,5 @@
 // A relying party, as small as it gets.
-import { REDIRECT_URI, VERIFIER } from './clients.ts'
+import { CHALLENGE, DEVICE_GRANT, REDIRECT_URI, VERIFIER } from './clients.ts'
 
 export type Answer = { status: number; body: Record<string, unknown> }
 export type Tokens = { access_token: string; refresh_token: string }
@@ -26,6 +26,53 @@ export const refresh = (
   more: Fields = {},
   headers: Fields = {},
 ) => post(`${origin}/token`, client, { grant_type: 'refresh_token', refresh_token: token, ...more }, headers)
+
+/** A device code the person has said yes to. */
+export async function approveDevice(origin: string): Promise<string> {
+  const { body } = await post(`${origin}/device/auth`, 'tv', {
+    client_id: 'tv',
+    scope: 'openid offline_access',
+  })
+  const code = body['device_code'] as string
+  await read(await fetch(`${origin}/approve?device_code=${code}`))
+  return code
+}
+
+export const redeemDevice = (origin: string, code: string): Promise<Answer> =>
+  post(`${origin}/token`, 'tv', { grant_type: DEVICE_GRANT, device_code: code })
+
+/** The cookies of a browser that is signed in and has allowed this client. */
+export async function enter(origin: string, clientId: string): Promise<string> {
+  const { headers } = await fetch(`${origin}/enter?client_id=${clientId}`)
+  return headers
+    .getSetCookie()
+    .map((line) => line.split(';')[0])
+    .join('; ')
+}
+
+/** A pushed authorization request (RFC 9126); its `request_uri`. */
+export async function push(origin: string, client: string): Promise<string> {
+  const { body } = await post(`${origin}/request`, client, {
+    client_id: client,
+    response_type: 'code',
+    redirect_uri: REDIRECT_URI,
+    scope: 'openid',
+    code_challenge: CHALLENGE,
+    code_challenge_method: 'S256',
+  })
+  return body['request_uri'] as string
+}
+
+/** How a browser that comes with a pushed request fares: the code it is sent on with, or the error. */
+export async function authorize(origin: string, client: string, uri: string, cookie: string) {
+  const query = new URLSearchParams({ client_id: client, request_uri: uri })
+  const { status, headers } = await fetch(`${origin}/auth?${query}`, {
+    redirect: 'manual',
+    headers: { cookie },
+  })
+  const { searchParams } = new URL(headers.get('location') ?? 'none:')
+  return { status, code: searchParams.get('code'), error: searchParams.get('error') }
+}
 
 /** A new family of tokens. */
 export async function signIn(origin: string, client: string): Promise<Tokens> {
