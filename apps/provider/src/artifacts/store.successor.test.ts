@@ -1,61 +1,102 @@
-// What a refresh token is rotated to: settled once, saved once, gone with its family.
+// What a refresh token is rotated to: settled once, saved once, dead with its family.
 import type { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import { createUnitOfWork, type UnitOfWork } from '../db/unit-of-work.ts'
+import { rowId } from './artifact.ts'
 import { type ArtifactStore, createArtifactStore } from './store.ts'
 
 const HOUR = 3600
 
 let database: TestDatabase
 let pool: Pool
+let work: UnitOfWork
 let store: ArtifactStore
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  pool = (await database.open()).pool
-  store = createArtifactStore(pool)
+  const opened = await database.open()
+  pool = opened.pool
+  work = createUnitOfWork(opened)
+  store = createArtifactStore(pool, work)
 })
 afterAll(() => database.drop())
 
-const rows = async () => (await pool.query('select * from artifacts')).rows
+const rows = async () => (await pool.query('select kind, consumed_at from artifacts order by kind')).rows
 
-const rotation = { requestedBy: 'request', successor: Buffer.from('sealed') }
-const successor = {
-  kind: 'RefreshToken',
-  id: 's',
-  payload: { jti: 's', grantId: 'g', clientId: 'first' },
-  lifetime: HOUR,
+class Late extends Error {}
+const lost = async () => {
+  throw new Late()
 }
 
-beforeEach(async () => {
+const token = (id: string) => ({
+  kind: 'RefreshToken',
+  id,
+  payload: { jti: id, grantId: 'g' },
+  lifetime: HOUR,
+})
+
+/** A refresh: `t` is consumed in favour of `name`, which is saved in the same unit. */
+const rotate = (name: string) =>
+  work.run(async () => {
+    await store.consume('RefreshToken', 't', lost, rowId('RefreshToken', name))
+    await store.upsert(token(name))
+  })
+
+beforeEach(family)
+
+async function family() {
   await pool.query('delete from artifacts')
-  await store.upsert({ kind: 'RefreshToken', id: 't', payload: { jti: 't', grantId: 'g' }, lifetime: HOUR })
-  await store.consume('RefreshToken', 't', rotation)
+  await store.upsert({ kind: 'Grant', id: 'g', payload: { jti: 'g' }, lifetime: HOUR })
+  await store.upsert(token('t'))
+}
+
+test('units that name the same successor all commit, and it is one', async () => {
+  await Promise.all(Array.from({ length: 20 }, () => rotate('s')))
+  expect(await rows()).toHaveLength(3)
+  expect((await store.find('RefreshToken', 't'))?.consumption).toMatchObject({
+    successor: rowId('RefreshToken', 's'),
+  })
 })
 
-test('a successor is settled with the consumption, and no second consumption unsettles it', async () => {
-  expect(
-    await store.consume('RefreshToken', 't', { requestedBy: 'other', successor: Buffer.from('x') }),
-  ).toBe(false)
-  expect((await store.find('RefreshToken', 't'))?.consumption).toMatchObject({ rotation })
+test('of units that name different successors one commits, and nothing of the others is there', async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `s${index}`)
+  const outcomes = await Promise.allSettled(names.map(rotate))
+  const winners = names.filter((_, index) => outcomes[index]?.status === 'fulfilled')
+  expect(winners).toHaveLength(1)
+  expect(await rows()).toHaveLength(3)
+  expect(await store.find('RefreshToken', winners[0]!)).toBeDefined()
 })
 
-test('a successor saved twice is one, and stays consumed if it was', async () => {
-  expect(await store.succeed(successor, 't')).toBe(true)
-  await store.consume('RefreshToken', 's')
-  expect(
-    await store.succeed({ ...successor, payload: { ...successor.payload, clientId: 'late' } }, 't'),
-  ).toBe(true)
-  const stored = await store.find('RefreshToken', 's')
-  expect(stored?.payload).toEqual(successor.payload)
-  expect(stored?.consumption).toBeDefined()
+test('what was settled is not unsettled by another name, nor by none', async () => {
+  await rotate('s')
+  const before = await store.find('RefreshToken', 't')
+  await expect(rotate('other')).rejects.toThrow(Late)
+  await expect(store.consume('RefreshToken', 't', lost)).rejects.toThrow(Late)
+  expect((await store.find('RefreshToken', 't'))?.consumption).toMatchObject({
+    at: before?.consumption?.at,
+    successor: rowId('RefreshToken', 's'),
+  })
+})
+
+test('what was consumed in favour of nobody gets no successor afterwards', async () => {
+  await store.consume('RefreshToken', 't', lost)
+  await expect(rotate('s')).rejects.toThrow(Late)
+  expect((await store.find('RefreshToken', 't'))?.consumption?.successor).toBeUndefined()
+})
+
+test('a successor saved once more stays consumed if it was', async () => {
+  await rotate('s')
+  await store.consume('RefreshToken', 's', lost)
+  await rotate('s')
+  expect((await store.find('RefreshToken', 's'))?.consumption).toBeDefined()
 })
 
 test('a successor does not come back when the family was revoked before it was saved a second time', async () => {
-  await store.succeed(successor, 't')
+  await rotate('s')
   await store.revokeByGrantId('g')
-  expect(await store.succeed(successor, 't')).toBe(false)
-  expect(await rows()).toEqual([])
+  await expect(rotate('s')).rejects.toThrow(Late)
+  expect(await rows()).toEqual([{ kind: 'Grant', consumed_at: null }])
 })
 
 test.each([
@@ -63,25 +104,20 @@ test.each([
   // In the table it then stands before its predecessor: who locks as the rows lie meets the others halfway.
   'once more',
 ])(
-  'saved %s while the family is being revoked is removed with it, and nobody waits for ever',
+  'saved %s while the family is being revoked it is without its grant, and nobody waits for ever',
   async (time) => {
     for (let round = 0; round < 50; round++) {
-      await pool.query('delete from artifacts')
-      if (time === 'once more') await store.upsert(successor)
-      await store.upsert({
-        kind: 'RefreshToken',
-        id: 't',
-        payload: { jti: 't', grantId: 'g' },
-        lifetime: HOUR,
-      })
-      await Promise.all([
-        store.succeed(successor, 't'),
-        store.revokeByGrantId('g'),
-        store.succeed(successor, 't'),
-        store.revokeByGrantId('g'),
-        store.succeed(successor, 't'),
-      ])
-      expect(await rows()).toEqual([])
+      await family()
+      if (time === 'once more') await store.upsert(token('s'))
+      const refreshes = [rotate('s'), rotate('s'), rotate('s')]
+      const revocations = [store.revokeGrant('g'), store.revokeGrant('g')]
+      for (const outcome of await Promise.allSettled(refreshes))
+        if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Late)
+      await Promise.all(revocations)
+      expect(await store.find('Grant', 'g')).toBeUndefined()
     }
+    // What was written in the same moment is dead without its grant, and the next revocation finds it.
+    await store.revokeByGrantId('g')
+    expect(await rows()).toEqual([])
   },
 )

@@ -1,6 +1,8 @@
 import { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import type { Database } from '../db/database.ts'
+import { createUnitOfWork } from '../db/unit-of-work.ts'
 import { digest } from '../lib/digest.ts'
 import { type ArtifactStore, createArtifactStore } from './store.ts'
 
@@ -16,18 +18,36 @@ const HOSTILE = [
 ]
 
 let database: TestDatabase
+let opened: Database
 let pool: Pool
 let store: ArtifactStore
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  pool = (await database.open()).pool
-  store = createArtifactStore(pool)
+  opened = await database.open()
+  pool = opened.pool
+  store = createArtifactStore(pool, createUnitOfWork(opened))
 })
 afterAll(() => database.drop())
 beforeEach(() => pool.query('delete from artifacts'))
 
 const rows = async () => (await pool.query('select * from artifacts order by kind, id')).rows
+
+class Late extends Error {}
+const lost = async () => {
+  throw new Late()
+}
+/** Did the claim succeed? */
+const succeeds = (claim: Promise<void>) =>
+  claim.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Late) return false
+      throw error
+    },
+  )
+const consume = (kind: string, id: string) => succeeds(store.consume(kind, id, lost))
+const end = (kind: string, id: string) => succeeds(store.end(kind, id, lost))
 const age = (milliseconds: number) =>
   pool.query(
     `update artifacts set expires_at = expires_at - $1 * interval '1 ms', consumed_at = consumed_at - $1 * interval '1 ms'`,
@@ -113,7 +133,7 @@ describe('what a stranger types', () => {
     expect(await store.find('Session', text)).toBeUndefined()
     expect(await store.findSessionByUid(text)).toBeUndefined()
     expect(await store.findDeviceByUserCode(text)).toBeUndefined()
-    expect(await store.consume('AuthorizationCode', text)).toBe(false)
+    expect(await consume('AuthorizationCode', text)).toBe(false)
     await store.destroy('DeviceCode', text)
     await store.revokeByGrantId(text)
   })
@@ -156,18 +176,16 @@ describe('what a stranger types', () => {
 })
 
 describe('once means once', () => {
-  test('consuming is true exactly once, and never for what is not there', async () => {
+  test('consuming succeeds exactly once, and never for what is not there', async () => {
     await store.upsert({ kind: 'AuthorizationCode', id: 'c', payload: {}, lifetime: HOUR })
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => store.consume('AuthorizationCode', 'c')),
-    )
+    const answers = await Promise.all(Array.from({ length: 20 }, () => consume('AuthorizationCode', 'c')))
     expect(answers.filter(Boolean)).toHaveLength(1)
-    expect(await store.consume('AuthorizationCode', 'unknown')).toBe(false)
+    expect(await consume('AuthorizationCode', 'unknown')).toBe(false)
   })
 
   test('what was consumed stays consumed, whatever is written over it, and since when does not change', async () => {
     await store.upsert({ kind: 'DeviceCode', id: 'd', payload: { jti: 'd' }, lifetime: HOUR })
-    await store.consume('DeviceCode', 'd')
+    await consume('DeviceCode', 'd')
     await age(5000)
     const before = await store.find('DeviceCode', 'd')
     await store.upsert({ kind: 'DeviceCode', id: 'd', payload: { jti: 'd' }, lifetime: HOUR })
@@ -180,7 +198,15 @@ describe('once means once', () => {
   test('what is saved as consumed is consumed', async () => {
     await store.upsert({ kind: 'DeviceCode', id: 'd', payload: { consumed: 1_700_000_000 }, lifetime: HOUR })
     expect((await store.find('DeviceCode', 'd'))?.consumption?.age).toBeLessThan(60_000)
-    expect(await store.consume('DeviceCode', 'd')).toBe(false)
+    expect(await consume('DeviceCode', 'd')).toBe(false)
+  })
+
+  test('ending succeeds exactly once, and never for what is not there', async () => {
+    await store.upsert({ kind: 'Interaction', id: 'i', payload: {}, lifetime: HOUR })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => end('Interaction', 'i')))
+    expect(answers.filter(Boolean)).toHaveLength(1)
+    expect(await end('Interaction', 'unknown')).toBe(false)
+    expect(await rows()).toEqual([])
   })
 
   test('an assertion is new exactly once until it expires, by the clock of the database', async () => {
@@ -227,7 +253,7 @@ describe('time', () => {
 
 test('a database that fails is an error, never an answer', async () => {
   const nowhere = new Pool({ host: '127.0.0.1', port: 1 })
-  const broken = createArtifactStore(nowhere)
+  const broken = createArtifactStore(nowhere, createUnitOfWork({ ...opened, pool: nowhere }))
   const artifact = { kind: 'Grant', id: 'x', payload: {} }
   const calls = [
     broken.find('Grant', 'x'),
@@ -235,13 +261,14 @@ test('a database that fails is an error, never an answer', async () => {
     broken.findDeviceByUserCode('x'),
     broken.upsert(artifact),
     broken.claim(artifact),
-    broken.succeed(artifact, 'x'),
-    broken.consume('Grant', 'x'),
+    broken.consume('Grant', 'x', lost),
+    broken.end('Grant', 'x', lost),
     broken.destroy('Grant', 'x'),
     broken.revokeByGrantId('x'),
     broken.revokeGrant('x'),
   ]
-  const outcomes = await Promise.allSettled(calls)
-  expect(outcomes.map((outcome) => outcome.status)).toEqual(calls.map(() => 'rejected'))
+  for (const outcome of await Promise.allSettled(calls)) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ECONNREFUSED' } })
+  }
   await nowhere.end()
 })

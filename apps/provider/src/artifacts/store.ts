@@ -27,7 +27,7 @@ export type Lost = () => Promise<never>
  */
 export type ArtifactStore = {
   find(kind: string, id: string): Promise<StoredArtifact | undefined>
-  /** As it was when this unit read it; undefined when it did not, or found nothing. */
+  /** As it was when this unit read it; undefined when it did not, found nothing, or is about to change it. */
   recall(kind: string, id: string): StoredArtifact | undefined
   /** The session last written under that uid; its id is not known here, so the payload has no `jti`. */
   findSessionByUid(uid: string): Promise<StoredArtifact | undefined>
@@ -184,18 +184,20 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
   }
 
   /** As the unit will leave it: not as stored, but as saved, removed or consumed a moment ago. */
-  function overlay({ kind, key }: Place, found: Found | undefined): StoredArtifact | undefined {
+  function overlay(key: string, found: Found | undefined): StoredArtifact | undefined {
     const saved = work.pending(SAVES, key)
     if (saved) return fromRow(JSON.parse(saved.json))
-    if (!found || work.pending(REMOVALS, key) || work.pending(ENDINGS, key)) return undefined
+    if (!found || isLeaving(key) || isRevoked(found)) return undefined
     const stored = toStored(found)
-    if (isRevoked(kind, stored.payload)) return undefined
     const consumed = work.pending(CONSUMPTIONS, key)
     return consumed && !stored.consumption ? { ...stored, consumption: justNow() } : stored
   }
 
-  const isRevoked = (kind: string, { grantId }: Payload) =>
-    kind !== 'Grant' && grantId !== undefined && work.pending(REVOCATIONS, columnText(grantId)) !== undefined
+  const isLeaving = (key: string) => [REMOVALS, ENDINGS].some((part) => work.pending(part, key))
+
+  /** A session outlives the grants it names. */
+  const isRevoked = ({ kind, grantIds }: Found) =>
+    kind !== 'Session' && grantIds?.some((grantId) => work.pending(REVOCATIONS, grantId))
 
   const remove = async (part: Part, { kind, id, key }: Place, lost?: Lost) => {
     for (const other of [SAVES, CONSUMPTIONS]) work.withdraw(other, key)
@@ -211,25 +213,31 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
     const pending = saved.findLast(isIt)
     if (pending) return fromRow(pending)
     const [row] = await work.query<Found>(statement, [value])
-    return row && !work.pending(REMOVALS, keyOfRow(row)) ? toStored(row) : undefined
+    // What is about to be saved anew is not called so any more, or it would have been found above.
+    if (!row || work.pending(SAVES, keyOfRow(row))) return undefined
+    return overlay(keyOfRow(row), row)
   }
 
   async function revokeByGrantId(grantId: string) {
     if (!grantId) return
     const name = columnText(grantId)
-    for (const { key, json } of work.pendingOf(SAVES))
-      if ((JSON.parse(json) as Row).grant_id === name) work.withdraw(SAVES, key)
+    for (const { json } of work.pendingOf(SAVES)) {
+      const row = JSON.parse(json) as Row
+      if (row.grant_id === name) await remove(REMOVALS, { ...row, key: keyOfRow(row) })
+    }
     await work.write(REVOCATIONS, name, { grant_id: name })
   }
 
   return {
     async find(kind, id) {
       const place = placeOf(kind, id)
-      const stored = overlay(place, await findStored(place))
+      const stored = overlay(place.key, await findStored(place))
       return stored && withName(kind, id, stored)
     },
     recall(kind, id) {
-      const found = work.memory.get(memoryName(placeOf(kind, id).key)) as Found | undefined
+      const { key } = placeOf(kind, id)
+      if (work.pending(SAVES, key) || isLeaving(key)) return undefined
+      const found = work.memory.get(memoryName(key)) as Found | undefined
       return found && withName(kind, id, toStored(found))
     },
     findSessionByUid(uid) {

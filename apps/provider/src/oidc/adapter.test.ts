@@ -1,32 +1,44 @@
 // Where our memory differs from the engine's own on purpose, and what the engine makes of it.
+import { AsyncResource } from 'node:async_hooks'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Adapter, errors, type Provider } from 'oidc-provider'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { SECRET } from '../../test/races/support/options.ts'
 import { createProvider } from '../../test/races/support/provider.ts'
 import { post, redeem, refresh, send } from '../../test/races/support/requests.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { createArtifactStore } from '../artifacts/store.ts'
+import type { Database } from '../db/database.ts'
+import { createUnitOfWork, type UnitOfWork } from '../db/unit-of-work.ts'
 import { createEngineStorage, type EngineStorage } from './adapter.ts'
 
 const HOUR = 3600
+const OPTIONS = { secrets: [SECRET], refreshWindow: 10_000 }
 
 let database: TestDatabase
+let opened: Database
 let pool: Pool
+let work: UnitOfWork
 let storage: EngineStorage
 let provider: Provider
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  pool = (await database.open()).pool
-  storage = createEngineStorage(createArtifactStore(pool), 10_000)
-  provider = createProvider(storage)
+  opened = await database.open()
+  pool = opened.pool
+  work = createUnitOfWork(opened)
+  storage = createEngineStorage(createArtifactStore(pool, work), OPTIONS)
+  provider = createProvider(storage, work)
 })
 afterAll(() => database.drop())
 beforeEach(() => pool.query('delete from artifacts'))
 
 const adapter = (kind: string): Adapter => storage.adapter(kind)
+/** What another request does and commits, although it is told from within this one. */
+const outside = new AsyncResource('another request')
+const afterAnotherRequest = <T>(work: () => Promise<T>): Promise<T> => outside.runInAsyncScope(work)
 const letTimePass = (seconds: number) =>
   pool.query(`update artifacts set expires_at = expires_at - $1 * interval '1 s'`, [seconds])
 
@@ -52,6 +64,19 @@ describe('a second use', () => {
       expect(rows).toEqual([{ kind: 'Grant', id: 'other' }])
     },
   )
+
+  test('by a request that has written already undoes all of it, and ends the family for good', async () => {
+    await adapter('Grant').upsert('g', { jti: 'g' }, HOUR)
+    await adapter('AuthorizationCode').upsert('c', { jti: 'c', grantId: 'g' }, HOUR)
+    const request = work.run(async () => {
+      await adapter('AuthorizationCode').consume('c')
+      await adapter('AccessToken').upsert('second', { jti: 'second', grantId: 'g' }, HOUR)
+      await adapter('AuthorizationCode').find('c')
+      await afterAnotherRequest(() => adapter('AuthorizationCode').consume('c'))
+    })
+    await expect(request).rejects.toThrow(errors.InvalidGrant)
+    expect((await pool.query('select from artifacts')).rowCount).toBe(0)
+  })
 
   test('of a pushed request is an invalid request_uri', async () => {
     await adapter('PushedAuthorizationRequest').upsert('p', { jti: 'p', request: 'e30.e30.' }, HOUR)
@@ -119,6 +144,48 @@ describe('a session', () => {
   })
 })
 
+describe('a session, saved by every request that reads it,', () => {
+  const LATER = 100_000
+  const session = { jti: 's', uid: 'u', accountId: 'alice', iat: 1, exp: LATER }
+  const revision = async () => (await pool.query('select revision from artifacts')).rows[0].revision
+
+  const isWritten = async (change: object, lifetime = 2 * HOUR) => {
+    await adapter('Session').upsert('s', session, lifetime)
+    const before = await revision()
+    await work.run(async () => {
+      await adapter('Session').find('s')
+      await adapter('Session').upsert('s', { ...session, ...change }, lifetime)
+    })
+    return (await revision()) !== before
+  }
+
+  test.each<[string, boolean, object, number?]>([
+    ['is not written when nothing changed', false, {}],
+    ['is not written when its end slid by five minutes', false, { iat: 9, exp: LATER + 300 }],
+    ['is written when its end slid by more', true, { iat: 9, exp: LATER + 301 }],
+    ['is not written when a short one slid by a twentieth', false, { exp: LATER + 30 }, 600],
+    ['is written when a short one slid by more', true, { exp: LATER + 31 }, 600],
+    ['is written when it is to end sooner', true, { exp: LATER - 1 }],
+    ['is written when anything else changed', true, { accountId: 'bob' }],
+    ['is written when something was added', true, { authorizations: { web: { grantId: 'g' } } }],
+  ])('%s', async (_, expected, change, lifetime) => {
+    expect(await isWritten(change, lifetime)).toBe(expected)
+  })
+
+  test('is written by a request that did not look first, as it is when it was changed and changed back', async () => {
+    await adapter('Session').upsert('s', session, HOUR)
+    const before = await revision()
+    await adapter('Session').upsert('s', session, HOUR)
+    expect(await revision()).not.toBe(before)
+    await work.run(async () => {
+      await adapter('Session').find('s')
+      await adapter('Session').upsert('s', { ...session, accountId: 'bob' }, HOUR)
+      await adapter('Session').upsert('s', session, HOUR)
+    })
+    expect(await adapter('Session').find('s')).toEqual(session)
+  })
+})
+
 describe('time, by the clock of the database', () => {
   const token = async () => {
     const client = await provider.Client.find('web')
@@ -144,6 +211,13 @@ describe('time, by the clock of the database', () => {
     expect(await provider.AccessToken.find(value, { ignoreExpiration: true })).toMatchObject({
       isExpired: true,
     })
+  })
+
+  test('does not hide a replay that comes when the code itself would have expired', async () => {
+    await adapter('AuthorizationCode').upsert('c', { jti: 'c', exp: 5 }, 60)
+    await adapter('AuthorizationCode').consume('c')
+    await letTimePass(HOUR)
+    expect(await adapter('AuthorizationCode').find('c')).toEqual({ jti: 'c', consumed: expect.any(Number) })
   })
 
   test('does not let a pushed request be used twice by those who took long to sign in', async () => {
@@ -187,7 +261,9 @@ describe('over HTTP', () => {
 
   test('a database out of reach is our failure, never an answer about a code or a token', async () => {
     const nowhere = new Pool({ host: '127.0.0.1', port: 1 })
-    const origin = await listen(createProvider(createEngineStorage(createArtifactStore(nowhere), 10_000)))
+    const lonely = createUnitOfWork({ ...opened, pool: nowhere })
+    const store = createArtifactStore(nowhere, lonely)
+    const origin = await listen(createProvider(createEngineStorage(store, OPTIONS), lonely))
     const userinfo = await fetch(`${origin}/me`, { headers: { authorization: 'Bearer x' } })
     const answers = [
       await redeem(origin, 'web', 'x'),

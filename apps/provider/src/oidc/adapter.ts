@@ -135,10 +135,10 @@ const SLIDE_SECONDS = 5 * 60
 /** The engine saves the session on every request; an end that slid by moments alone is not worth a write. */
 const whenChanged =
   (store: ArtifactStore, adapter: Adapter): Adapter['upsert'] =>
-  async (id, payload, lifetime = 0) => {
+  async (id, payload, lifetime) => {
     const stored = store.recall('Session', id)
     const late = (payload.exp ?? 0) - (stored?.payload.exp ?? 0)
-    const mayWait = late >= 0 && late <= Math.min(SLIDE_SECONDS, SLIDE_SHARE * lifetime)
+    const mayWait = late >= 0 && late <= Math.min(SLIDE_SECONDS, SLIDE_SHARE * (lifetime ?? 0))
     if (stored && mayWait && sameButTimes(stored.payload, payload)) return
     await adapter.upsert(id, payload, lifetime)
   }

@@ -23,7 +23,7 @@ const database = await openDatabase({
 const work = createUnitOfWork(database, variant === 'real' ? {} : NO_COMPANY)
 const ours = createArtifactStore(database.pool, work)
 const store = variant === 'naive' ? createNaiveStore(ours, database.pool) : ours
-const storage = createEngineStorage(store, { secret: SECRET, refreshWindow: Number(window) })
+const storage = createEngineStorage(store, { secrets: [SECRET], refreshWindow: Number(window) })
 
 const server = createServer(createProvider(storage, work).callback())
 server.listen(0, '127.0.0.1', () =>
