@@ -115,13 +115,14 @@ const REMOVALS: Part = {
   columns: 'kind text, id text',
   sql: (rows) => `delete from artifacts a using ${rows} where ${named('removals')}`,
 }
-// Revocations of one grant meet: each takes all its locks first, in one order, or they would wait for each other.
+// Revocations of one grant meet each other, and refreshes: each takes all its locks first, the oldest row before those
+// that were issued for it, as a unit that claims a token and saves its successor does. Or they would wait for each other.
 const REVOCATIONS: Part = {
   name: 'revocations',
   columns: 'grant_id text',
   sql: (rows) => `delete from artifacts where grant_id = any (array (select grant_id from ${rows}))
     and id = any (array (select id from artifacts where grant_id = any (array (select grant_id from ${rows}))
-      order by id, kind for update))`,
+      order by revision for update))`,
 }
 const SAVES: Part = {
   name: 'saves',
