@@ -35,3 +35,8 @@ test('a random token is 256 bits that no other has', () => {
   expect(tokens[0]).toMatch(/^[\w-]{43}$/)
   expect(new Set(tokens).size).toBe(1000)
 })
+
+test('ids made in turn within one millisecond sort in turn', () => {
+  const ids = Array.from({ length: 1000 }, () => createId('evt', new Date(1_700_000_000_000)))
+  expect(ids.toSorted()).toEqual(ids)
+})
