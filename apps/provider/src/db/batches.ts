@@ -67,11 +67,16 @@ export function createBatches<Job, Result>(options: BatchOptions<Job, Result>) {
       const keys = [...keysOf(waiting.job)]
       const fits = batch.length < size && !keys.some((key) => taken.has(key))
       for (const key of keys) taken.add(key)
-      if (fits) clearTimeout(waiting.timer)
       ;(fits ? batch : left).push(waiting)
     }
+    for (const { timer } of batch) clearTimeout(timer)
+    left.forEach(limit)
     queue = left
     return batch
+  }
+
+  function limit(waiting: Waiting<Job, Result>) {
+    waiting.timer ??= setTimeout(giveUp, PATIENCE, waiting)
   }
 
   function giveUp(waiting: Waiting<Job, Result>) {
@@ -82,7 +87,7 @@ export function createBatches<Job, Result>(options: BatchOptions<Job, Result>) {
   return (job: Job): Promise<Result> =>
     new Promise((resolve, reject) => {
       const waiting: Waiting<Job, Result> = { job, resolve, reject }
-      if (busy >= lanes) waiting.timer = setTimeout(giveUp, PATIENCE, waiting)
+      if (busy >= lanes) limit(waiting)
       queue.push(waiting)
       schedule()
     })
