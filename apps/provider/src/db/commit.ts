@@ -42,6 +42,9 @@ type Unit = Entry[]
 
 const DEFAULTS: CommitOptions = { lanes: 2, size: 64 }
 
+/** Many wait with whoever waits for a locked row, so that wait is far shorter than the connection's. */
+const LOCK_WAIT = '250ms'
+
 export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
   const { lanes, size } = { ...DEFAULTS, ...options }
   const statements = new Map<string, { name: string; text: string }>()
@@ -160,9 +163,10 @@ const byRank = (a: Part, b: Part) =>
 /** The statement for these parts: their rows, then what they do with them; its result is the units that lost a claim. */
 function compose(parts: Part[]): string {
   const claims = parts.filter((part) => part.claim)
+  const patience = `patience as materialized (select set_config('lock_timeout', '${LOCK_WAIT}', true))`
   const relations = parts.map(
     ({ name, columns }, index) =>
-      `${name} as (select * from json_to_recordset($${index + 1}::json) as _(unit int, ${columns}))`,
+      `${name} as (select _.* from patience, json_to_recordset($${index + 1}::json) as _(unit int, ${columns}))`,
   )
   const claimed = claims.map((part) => `${part.name}_done as (${part.sql(part.name)})`)
   const losses = claims.map(
@@ -174,12 +178,13 @@ function compose(parts: Part[]): string {
   const writes = parts
     .filter((part) => !part.claim)
     .map((part) => `${part.name}_done as (${part.sql(claims.length ? kept(part.name) : part.name)})`)
-  return `with ${[...relations, ...claimed, lost, ...writes].join(',\n')}\nselect unit from lost`
+  return `with ${[patience, ...relations, ...claimed, lost, ...writes].join(',\n')}\nselect unit from lost`
 }
 
 /**
  * Rolled back for certain, and worth another try: bad data, a broken constraint, a deadlock (SQLSTATE classes 21, 22,
- * 23, 40). After any other error the batch may have been committed, and its claims would look lost to itself.
+ * 23, 40), a row that somebody holds (55P03). After any other error the batch may have been committed, and its claims
+ * would look lost to itself.
  */
 const isRefusal = (error: unknown) =>
-  /^(21|22|23|40)/.test(String((error as { code?: unknown } | null)?.code))
+  /^(21|22|23|40|55P03)/.test(String((error as { code?: unknown } | null)?.code))
