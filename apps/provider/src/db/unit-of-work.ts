@@ -1,6 +1,7 @@
 // One request's reads and writes: written together before the answer leaves, or not at all.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Pool } from 'pg'
+import { createBatches } from './batches.ts'
 import { type CommitOptions, createCommit, type Entry, LostClaim, type Part } from './commit.ts'
 import type { Prisma, PrismaClient } from './generated/client.ts'
 
@@ -52,6 +53,9 @@ export type UnitOfWork = Scope & {
   query<Row>(statement: { name: string; text: string }, values: unknown[]): Promise<Row[]>
 }
 
+/** Transactions under way at once. Each holds a connection, also while it waits for a row; the others' are for statements. */
+const TRANSACTIONS = 4
+
 const newUnit = (): Unit => ({ entries: new Map(), later: [], memory: new Map() })
 const nameOf = (part: Part, key: string) => `${part.name} ${key}`
 
@@ -61,6 +65,15 @@ export function createUnitOfWork(
 ): UnitOfWork {
   const current = new AsyncLocalStorage<Unit>()
   const commit = createCommit(pool, options)
+  const inLine = createBatches<() => Promise<unknown>, unknown>({
+    lanes: TRANSACTIONS,
+    size: 1,
+    send: (works) => Promise.all(works.map((work) => work())),
+  })
+
+  /** Its turn may come in another request's time: what belongs to this one is bound to it. */
+  const begin = <T>(work: (client: Prisma.TransactionClient) => Promise<T>) =>
+    inLine(AsyncLocalStorage.bind(() => prisma.$transaction(work))) as Promise<T>
 
   async function run<T>(work: () => Promise<T>, keep = () => true): Promise<T> {
     if (current.getStore()) return work()
@@ -72,7 +85,7 @@ export function createUnitOfWork(
 
   async function settle(unit: Unit): Promise<void> {
     try {
-      if (unit.later.length) await prisma.$transaction((client) => finish({ ...unit, client }, client))
+      if (unit.later.length) await begin((client) => finish({ ...unit, client }, client))
       else if (unit.entries.size) await commit.shared([...unit.entries.values()])
     } catch (error) {
       await answerLoss(error)
@@ -89,7 +102,7 @@ export function createUnitOfWork(
     if (outer?.client) return work()
     const unit = outer ?? newUnit()
     try {
-      return await prisma.$transaction(async (client) => {
+      return await begin(async (client) => {
         const inside = { ...unit, client }
         const result = await current.run(inside, work)
         await finish(inside, client)
