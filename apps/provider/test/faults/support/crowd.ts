@@ -19,10 +19,11 @@ const client = (id: string, more: Partial<ClientConfig>) =>
     ...more,
   }) as ClientConfig
 
-/** The refresh tokens of `spa` rotate at each use, those of `web` do not. */
+/** The refresh tokens of `spa` rotate at each use, those of `web` do not; `third` asks people for consent. */
 export const CLIENTS = {
   spa: client('spa', { token_endpoint_auth_method: 'none' }),
   web: client('web', { client_secret: randomBytes(24).toString('hex') }),
+  third: client('third', { token_endpoint_auth_method: 'none', first_party: false }),
 }
 
 export type Servers = {

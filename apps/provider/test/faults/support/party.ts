@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ClientConfig } from '../../../src/config.ts'
-import { anotherNetwork, createBrowser } from '../../support/browser.ts'
+import { anotherNetwork, type Browser, createBrowser } from '../../support/browser.ts'
 import {
   authorizationRequest,
   begin,
@@ -229,9 +229,15 @@ function errorIn(body: string): string | undefined {
   }
 }
 
+/** A browser in a network of its own that reaches the issuer wherever it listens. */
+export const browserAt = (issuer: string, port: number): Browser =>
+  createBrowser({
+    headers: { ...anotherNetwork(), 'x-forwarded-host': new URL(issuer).host },
+    at: `http://localhost:${port}`,
+  })
+
 async function signUp(issuer: string, port: number, client: ClientConfig): Promise<string> {
-  const headers = { ...anotherNetwork(), 'x-forwarded-host': new URL(issuer).host }
-  const browser = createBrowser({ headers, at: `http://localhost:${port}` })
+  const browser = browserAt(issuer, port)
   const request = authorizationRequest({ issuer } as TestServer, client, OPAQUE)
   codeOf(await register(browser, await begin(browser, request)))
   const cookies = [...browser.jar.values()].filter(({ path }) => path === '/')
