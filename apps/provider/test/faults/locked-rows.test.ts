@@ -8,8 +8,8 @@ import { createTestDatabase, realPostgresUrl, type TestDatabase } from '../suppo
 import { authorizationRequest, begin, codeOf, OPAQUE, register } from '../support/relying-party.ts'
 import type { TestServer } from '../support/server.ts'
 import { CLIENTS, type Crowd, gather, type Servers, startServers } from './support/crowd.ts'
-import { extent } from './support/extent.ts'
-import { describeVerdict, judge } from './support/ledger.ts'
+import { extent, isFull } from './support/extent.ts'
+import { describeVerdict, judge, quantile } from './support/ledger.ts'
 import { browserAt } from './support/party.ts'
 import { watch } from './support/prober.ts'
 import { openWire, type Reply, type Wire } from './support/wire.ts'
@@ -18,8 +18,8 @@ const OTHERS = extent(8, 20)
 /** Requests of the one person at once. */
 const PILE = extent(100, 500)
 const HELD = extent(3000, 10_000)
-/** A free lane, a lock, and a second. */
-const PATIENCE = 2000 + 2000 + 1000
+/** A turn, a connection, a lock, and a second. */
+const PATIENCE = 2000 + 2000 + 2000 + 1000
 const hasServer = (await realPostgresUrl()) !== null
 
 describe.skipIf(!hasServer)('rows that are held (the embedded database has one connection)', () => {
@@ -68,6 +68,11 @@ describe.skipIf(!hasServer)('rows that are held (the embedded database has one c
         `slowest /livez ${alive.slowest} ms\n`,
     )
     expect(judge(uses)).toMatchObject({ failures: [], undeserved: [], lostFamilies: [], unanswered: [] })
+    const p99 = quantile(
+      uses.flatMap(({ attempts }) => attempts),
+      0.99,
+    )
+    if (isFull) expect(p99).toBeLessThan(1000)
     expect([...alive.statuses]).toEqual([200])
     expect(answers.filter(({ status }) => status !== 200 && status !== 503)).toEqual([])
     expect(slowest).toBeLessThan(PATIENCE)

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OwnPostgres, startPostgres } from '../support/postgres.ts'
 import { type Servers, startServers } from './support/crowd.ts'
-import { canHurtPostgres, extent } from './support/extent.ts'
+import { canHurtPostgres, extent, isFull } from './support/extent.ts'
 import { quantile } from './support/ledger.ts'
 import { type SlowLink, startSlowLink } from './support/slow-link.ts'
 import { endure } from './support/trial.ts'
@@ -36,7 +36,8 @@ describe.skipIf(!canHurtPostgres)(
       const { verdict, attempts, slowest } = await slow(200)
       expect(verdict.failures).toEqual([])
       expect(slowest).toBeGreaterThan(200)
-      expect(quantile(attempts, 0.99)).toBeLessThan(2000)
+      // Three or four round trips and a wait for a lane; on a machine that does other things besides it says nothing.
+      if (isFull) expect(quantile(attempts, 0.99)).toBeLessThan(2000)
     }, 120_000)
 
     test('2 s away answers or refuses within the waits of the pool', async () => {
