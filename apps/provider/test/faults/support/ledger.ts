@@ -15,6 +15,8 @@ export type Attempt = {
   answer: Answer | null
   /** No answer came because the request never left. */
   neverSent?: boolean
+  /** No answer came although the server had sent one. */
+  unheard?: boolean
 }
 
 /** What a relying party did with one artefact: the same request until there was an answer to live with. */
@@ -89,18 +91,17 @@ export function quantile(attempts: Attempt[], share: number): number {
   return waits[Math.ceil(waits.length * share) - 1] ?? 0
 }
 
-/** All that were ever handed out. */
-export const accessTokensIn = (uses: Use[]): string[] =>
-  uses.flatMap(({ attempts }) => attempts.flatMap(({ answer }) => answer?.tokens?.access_token ?? []))
-
 /** One line for people. */
 export function describeVerdict(uses: Use[]): string {
   const { answered, lostAnswers, codesSpentUnseen, failures } = judge(uses)
-  const attempts = uses.flatMap((use) => use.attempts).filter(({ answer }) => answer)
+  const all = uses.flatMap((use) => use.attempts)
+  const attempts = all.filter(({ answer }) => answer)
+  const unheard = all.filter((attempt) => attempt.unheard)
   const times = [0.5, 0.99, 1].map((share) => Math.round(quantile(attempts, share)))
   return [
     `${answered.code} codes redeemed, ${answered.refresh} refreshes, ${answered.question} questions answered`,
-    `answers lost: ${lostAnswers.code} to codes, ${lostAnswers.refresh} to refreshes, ${lostAnswers.question} to questions`,
+    `answers lost: ${lostAnswers.code} to codes, ${lostAnswers.refresh} to refreshes, ${lostAnswers.question} to questions` +
+      `, ${unheard.length} of them on the way back`,
     `${codesSpentUnseen.length} codes spent by an answer nobody got`,
     `${failures.length} answers of 5xx`,
     `p50 ${times[0]} ms, p99 ${times[1]} ms, slowest ${times[2]} ms`,

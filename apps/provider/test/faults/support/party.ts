@@ -83,7 +83,7 @@ export async function createParty(options: Options): Promise<Party> {
     const patience = Date.now() + ENDURANCE
     for (let turn = 0; ; turn++) {
       const attempt = await tryOnce(wires[(first + turn) % wires.length]!, question)
-      if (random() < deaf) attempt.answer = null
+      if (attempt.answer && random() < deaf) Object.assign(attempt, { answer: null, unheard: true })
       use.attempts.push(attempt)
       const { answer } = attempt
       if (answer && answer.status < 500) {

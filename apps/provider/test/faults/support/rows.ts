@@ -1,5 +1,4 @@
 // What the database has to say once all is over: nothing half-done, nothing twice.
-import { digest } from '../../../src/lib/digest.ts'
 import { ask } from './vitals.ts'
 
 /**
@@ -49,11 +48,4 @@ export async function countFamilies(url: string): Promise<number> {
     `${DESCENT} select count(distinct nonce)::int as families from tokens where consumed_at is null`,
   )
   return row!.families
-}
-
-/** Access tokens that are there although nobody was ever given them: what was committed and never answered. */
-export async function countUnseen(url: string, given: Iterable<string>): Promise<number> {
-  const known = new Set([...given].map(digest))
-  const rows = await ask<{ id: string }>(url, `select id from artifacts where kind = 'AccessToken'`)
-  return rows.filter(({ id }) => !known.has(id)).length
 }
