@@ -70,7 +70,7 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
 
   async function sendAlone(unit: Unit): Promise<LostClaim | Error | undefined> {
     try {
-      return (await send(onPool, [unit]))[0]
+      return (await insist(() => send(onPool, [unit])))[0]
     } catch (error) {
       return error as Error
     }
@@ -109,9 +109,9 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
     async (statement, values) =>
       (await client.query({ ...statement, values })).rows
 
-  /** One claim after the other, the rest with the last of them. */
+  /** One claim after the other, in the global order, the rest with the last of them. */
   async function sendClaims(query: Query, unit: Unit): Promise<void> {
-    const claims = unit.filter(({ part }) => part.claim)
+    const claims = unit.filter(({ part }) => part.claim).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
     const others = unit.filter(({ part }) => !part.claim)
     const last = claims.pop()
     for (const claim of claims) await sendOrThrow(query, [claim])
@@ -126,7 +126,7 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
   return {
     /** With whoever else commits at this moment. */
     async shared(unit: Unit): Promise<void> {
-      if (unit.filter(({ part }) => part.claim).length > 1) return sendInTransaction(unit)
+      if (unit.filter(({ part }) => part.claim).length > 1) return insist(() => sendInTransaction(unit))
       const failure = await together(unit)
       if (failure) throw failure
     },
@@ -136,6 +136,20 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
   }
 }
 
+/** Of those that wait for each other PostgreSQL sends one back, nothing of it written: it goes once more. */
+async function insist<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = INSISTENCE; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (left === 0 || !isDeadlock(error)) throw error
+    }
+  }
+}
+
+const INSISTENCE = 5
+
+const nameOf = ({ part, key }: Entry) => `${part.name} ${key}`
 const claimOf = (unit: Unit): Entry => unit.find(({ part }) => part.claim)!
 
 /** The parts that have anything to write, claims first, and their rows in one global order: who locks alike never meets halfway. */
@@ -186,5 +200,6 @@ function compose(parts: Part[]): string {
  * 23, 40), a row that somebody holds (55P03). After any other error the batch may have been committed, and its claims
  * would look lost to itself.
  */
-const isRefusal = (error: unknown) =>
-  /^(21|22|23|40|55P03)/.test(String((error as { code?: unknown } | null)?.code))
+const isRefusal = (error: unknown) => /^(21|22|23|40|55P03)/.test(codeOf(error))
+const isDeadlock = (error: unknown) => codeOf(error).startsWith('40')
+const codeOf = (error: unknown) => String((error as { code?: unknown } | null)?.code)
