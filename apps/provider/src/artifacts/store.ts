@@ -1,9 +1,21 @@
-// Remembers what the protocol engine must not forget: the only place that knows the table `artifacts`.
+// Remembers what the protocol engine must not forget: the only room that knows the table `artifacts`.
 import type { Pool } from 'pg'
 import { createBatches } from '../db/batches.ts'
 import type { Part } from '../db/commit.ts'
 import type { UnitOfWork } from '../db/unit-of-work.ts'
 import { type Artifact, columnText, type Payload, type Row, rowId, toRow, withId } from './artifact.ts'
+import {
+  CLAIM,
+  CONSUMPTIONS,
+  ENDINGS,
+  FIND_DEVICE,
+  FIND_SESSION,
+  type Found,
+  find,
+  REMOVALS,
+  REVOCATIONS,
+  SAVES,
+} from './statements.store.ts'
 
 /** How something was used up. All times are the database's: the processes' clocks may differ. */
 export type Consumption = {
@@ -35,8 +47,9 @@ export type ArtifactStore = {
   /** Inserts or replaces. What was consumed stays consumed. */
   upsert(artifact: Artifact): Promise<void>
   /**
-   * Claims what an earlier unit saved: of all units that consume it one commits, across processes, and none if it is gone; the others get what
-   * `lost` throws. Units that name the same `successor` all commit: they are one request, sent more than once.
+   * Claims what an earlier unit saved: of all units that consume it one commits, across processes, and none if it is
+   * gone; the others get what `lost` throws. Units that name the same `successor` all commit: they are one request,
+   * sent more than once. What a unit consumes it does not save again.
    */
   consume(kind: string, id: string, lost: Lost, successor?: string | null): Promise<void>
   destroy(kind: string, id: string): Promise<void>
@@ -57,110 +70,16 @@ export type Companion = {
   remember(value: unknown): void
 }
 
-type Found = {
-  kind: string
-  id: string
-  payload: string
-  expired: boolean
-  consumedAt: number | null
-  consumedAge: number | null
-  successor: string | null
-  grantIds: string[] | null
-  companion: unknown
-}
 /** `id` as the row has it, `key` as the unit of work knows the row. */
 type Place = { kind: string; id: string; key: string }
 type Sighting = { row: Found | undefined; grants: Found[] }
-
-const COLUMNS = `kind text, id text, grant_id text, user_id text, client_id text, uid text, user_code text,
-  grant_ids text[], payload text, lifetime float8, consumed boolean`
-const INSERT = `insert into artifacts as a
-  (kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, payload, expires_at, consumed_at)`
-const VALUES = `kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, payload::json,
-  now() + lifetime * interval '1 second', case when consumed then now() end`
-const REPLACE = `on conflict (id, kind) do update set
-  grant_id = excluded.grant_id, user_id = excluded.user_id, client_id = excluded.client_id, uid = excluded.uid,
-  user_code = excluded.user_code, grant_ids = excluded.grant_ids, payload = excluded.payload,
-  expires_at = excluded.expires_at, revision = excluded.revision`
-const SELECT = `kind, id, payload::text as payload, coalesce(expires_at <= now(), false) as expired,
-  extract(epoch from consumed_at)::float8 as "consumedAt",
-  extract(epoch from now() - consumed_at)::float8 * 1000 as "consumedAge", successor,
-  case when grant_id is null then grant_ids else array[grant_id] end as "grantIds"`
-
-/**
- * The rows of `artifacts` a part names. As a condition on this one table, so that the plan is a look into its index
- * whatever PostgreSQL thinks of the table's size; that a join matches each with its own row is beside this.
- */
-const named = (part: string) =>
-  `a.kind = any (array (select kind from ${part})) and a.id = any (array (select id from ${part}))
-    and a.kind = ${part}.kind and a.id = ${part}.id`
-
-const CONSUMPTIONS: Part = {
-  name: 'consumptions',
-  columns: 'kind text, id text, successor text',
-  claim: true,
-  sql: (rows) => `update artifacts a
-    set consumed_at = coalesce(a.consumed_at, now()), successor = coalesce(a.successor, consumptions.successor)
-    from ${rows} where ${named('consumptions')}
-    and (a.consumed_at is null or a.successor = consumptions.successor) returning consumptions.unit`,
-}
-const ENDINGS: Part = {
-  name: 'endings',
-  columns: 'kind text, id text',
-  claim: true,
-  sql: (rows) => `delete from artifacts a using ${rows} where ${named('endings')} returning endings.unit`,
-}
-const REMOVALS: Part = {
-  name: 'removals',
-  columns: 'kind text, id text',
-  sql: (rows) => `delete from artifacts a using ${rows} where ${named('removals')}`,
-}
-// Revocations of one grant meet each other, and refreshes: each takes all its locks first, the oldest row before those
-// that were issued for it, as a unit that claims a token and saves its successor does. Or they would wait for each other.
-const REVOCATIONS: Part = {
-  name: 'revocations',
-  columns: 'grant_id text',
-  sql: (rows) => `delete from artifacts where grant_id = any (array (select grant_id from ${rows}))
-    and id = any (array (select id from artifacts where grant_id = any (array (select grant_id from ${rows}))
-      order by revision for update))`,
-}
-const SAVES: Part = {
-  name: 'saves',
-  columns: COLUMNS,
-  sql: (rows) => `${INSERT} select ${VALUES} from ${rows} ${REPLACE},
-    consumed_at = coalesce(a.consumed_at, excluded.consumed_at)`,
-}
-
-const CLAIM = {
-  name: 'artifacts.claim',
-  text: `${INSERT} select ${VALUES} from json_to_record($1::json) as _(${COLUMNS})
-    ${REPLACE} where a.expires_at <= now() returning true as won`,
-}
-const FIND_SESSION = {
-  name: 'artifacts.findSessionByUid',
-  text: `select ${SELECT} from artifacts where kind = 'Session' and uid = $1 order by revision desc limit 1`,
-}
-const FIND_DEVICE = {
-  name: 'artifacts.findDeviceByUserCode',
-  text: `select ${SELECT} from artifacts where kind = 'DeviceCode' and user_code = $1 order by revision desc limit 1`,
-}
-
-/** All that a turn asks for, with the companion of each, and the grants the engine will ask for next. */
-const find = (companion: Companion | undefined) => ({
-  name: 'artifacts.find',
-  text: `with found as materialized (select * from artifacts where kind = any ($1::text[]) and id = any ($2::text[]))
-    select ${SELECT}, ${companion?.sql ?? 'null'} as companion from found
-    union all
-    select ${SELECT}, null from artifacts where kind = 'Grant' and id = any (array (
-      select grant_id from found union all select unnest(grant_ids) from found))`,
-})
 
 /** The most artefacts of one statement. */
 const BATCH = 100
 const LANES = 2
 
 export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Companion): ArtifactStore {
-  const statement = find(companion)
+  const statement = find(companion?.sql)
   const look = createBatches<Place, Sighting>({
     lanes: LANES,
     size: BATCH,
