@@ -187,6 +187,18 @@ test('the same kinds of rows make the same statement, whoever writes how many in
   expect(new Set(sent.map(({ name, text }) => `${name}: ${text}`)).size).toBe(1)
 })
 
+test('statements whose names begin alike, however long, are not taken for each other', async () => {
+  const { shared } = createCommit(pool)
+  const named = (name: string, { part, ...entry }: Entry): Entry => ({
+    ...entry,
+    part: { ...part, name, sql: (rows) => part.sql(rows).replaceAll(/\b(puts|drops)\b/g, name) },
+  })
+  const long = 'x'.repeat(60)
+  await shared([named(`${long}1`, put('x'))])
+  await shared([named(`${long}2`, drop('a'))])
+  expect(await ids()).toBe('bcx')
+})
+
 describe('an error', () => {
   /** A pool that answers as it is told, one answer after the other; then as if all went well. */
   function scripted(...answers: object[]) {
