@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { meet } from '../../test/races/support/barrier.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import { countUnits, sentDuring } from '../../test/support/statements.ts'
 import { createCommit, type Entry, LostClaim, type Part } from './commit.ts'
 
 const PUTS: Part = {
@@ -23,6 +24,16 @@ const TAKES: Part = {
   sql: (rows) => `update things t set taken = true from ${rows}
     where t.id = takes.id and not t.taken returning takes.unit`,
 }
+
+/** Claims are made before it, and it waits at the gate. */
+const LATE_PUTS: Part = {
+  ...PUTS,
+  name: 'late_puts',
+  sql: (rows) => `insert into things as t (id, note)
+    select id, note from ${rows}, (select pg_advisory_xact_lock_shared(1)) as gate
+    on conflict (id) do update set note = excluded.note`,
+}
+const GATE = { text: 'select pg_advisory_xact_lock(1)' }
 
 const put = (id: string, note = ''): Entry => ({ part: PUTS, key: id, json: JSON.stringify({ id, note }) })
 const drop = (id: string): Entry => ({ part: DROPS, key: id, json: JSON.stringify({ id }) })
@@ -55,30 +66,13 @@ async function outcomes(units: Promise<void>[]): Promise<unknown[]> {
   return settled.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined))
 }
 
-/** The statements sent while `work` goes on, each with the units in it. */
-async function sentDuring(work: () => Promise<unknown>) {
-  const query = vi.spyOn(pool, 'query')
-  try {
-    await work()
-    const sent = query.mock.calls as unknown as [{ name: string; text: string; values: string[] }][]
-    return sent.map(([{ name, text, values }]) => ({
-      name,
-      text,
-      units: new Set(values.flatMap((json) => JSON.parse(json).map((row: { unit: number }) => row.unit)))
-        .size,
-    }))
-  } finally {
-    query.mockRestore()
-  }
-}
-
 describe('units of one turn', () => {
   test('are one statement', async () => {
     const { shared } = createCommit(pool)
-    const sent = await sentDuring(() =>
+    const sent = await sentDuring(pool, () =>
       Promise.all([shared([put('x'), drop('a')]), shared([put('y'), put('z')]), shared([take('b')])]),
     )
-    expect(sent).toMatchObject([{ units: 3 }])
+    expect(sent.map(countUnits)).toEqual([3])
     expect(await ids()).toBe('bcxyz')
     expect(await taken()).toBe('b')
   })
@@ -86,14 +80,14 @@ describe('units of one turn', () => {
   test('of which one breaks a rule: it fails alone, and its neighbours are there', async () => {
     const { shared } = createCommit(pool)
     let fared: unknown[] = []
-    const sent = await sentDuring(async () => {
+    const sent = await sentDuring(pool, async () => {
       fared = await outcomes([
         shared([put('x')]),
         shared([put('y'), put('z', 'bad')]),
         shared([take('a'), drop('b')]),
       ])
     })
-    expect(sent[0]).toMatchObject({ units: 3 })
+    expect(countUnits(sent[0]!)).toBe(3)
     expect(fared).toEqual([undefined, expect.objectContaining({ code: '23514' }), undefined])
     expect(await ids()).toBe('acx')
     expect(await taken()).toBe('a')
@@ -104,14 +98,14 @@ describe('units of one turn', () => {
     await shared([take('a')])
     const late = take('a')
     let fared: unknown[] = []
-    const sent = await sentDuring(async () => {
+    const sent = await sentDuring(pool, async () => {
       fared = await outcomes([
         shared([put('x')]),
         shared([put('y'), late, drop('c')]),
         shared([take('b'), put('z')]),
       ])
     })
-    expect(sent).toMatchObject([{ units: 3 }])
+    expect(sent.map(countUnits)).toEqual([3])
     expect(fared).toEqual([undefined, expect.any(LostClaim), undefined])
     expect((fared[1] as LostClaim).entry).toBe(late)
     expect(await ids()).toBe('abcxz')
@@ -178,7 +172,7 @@ describe('several claims in one unit', () => {
 
 test('the same kinds of rows make the same statement, whoever writes how many in whatever order', async () => {
   const { shared } = createCommit(pool)
-  const sent = await sentDuring(async () => {
+  const sent = await sentDuring(pool, async () => {
     await shared([put('x'), drop('y'), take('a')])
     await Promise.all([shared([take('b')]), shared([drop('w')]), shared([drop('y'), put('z'), put('u')])])
     await Promise.all([shared([put('x'), take('c')]), shared([drop('a')])])
@@ -303,22 +297,14 @@ describe('two instances', () => {
   test('that meet crosswise all the same both commit: that they waited for each other reaches nobody', async (context) => {
     context.skip(!place.url, 'the embedded database has one connection')
     const [here, there] = pools.map((each) => createCommit(each))
-    let crossings = 0
-    for (let round = 0; round < 20 && crossings === 0; round++) {
-      await pool.query('update things set taken = false')
-      const units = () => [
-        here!.shared([take('a'), put('b', `here ${round}`)]),
-        there!.shared([take('b'), put('a', `there ${round}`)]),
-      ]
-      const at = { text: `select from things where id in ('a', 'b') for update` }
-      let fared: unknown[] = []
-      crossings = await crossingsDuring(async () => {
-        fared = await meet(pool, { at, waiting: 2 }, () => [outcomes(units())])
-      })
-      expect(fared).toEqual([[undefined, undefined]])
-      expect(await taken()).toBe('ab')
-      expect(await ids(`note in ('here ${round}', 'there ${round}')`)).toBe('ab')
-    }
+    const late = (id: string): Entry => ({ ...put(id, 'late'), part: LATE_PUTS })
+    const crossings = await crossingsDuring(async () => {
+      const [fared] = await meet(pool, { at: GATE, waiting: 2 }, () => [
+        outcomes([here!.shared([take('a'), late('b')]), there!.shared([take('b'), late('a')])]),
+      ])
+      expect(fared).toEqual([undefined, undefined])
+    })
+    expect([await taken(), await ids(`note = 'late'`)]).toEqual(['ab', 'ab'])
     expect(crossings).toBeGreaterThan(0)
   })
 })
