@@ -1,5 +1,6 @@
 // How units of work become one statement: many units, one round trip, one commit, and no unit pays for another.
 import type { Pool, PoolClient } from 'pg'
+import { digest } from '../lib/digest.ts'
 import { createBatches } from './batches.ts'
 import type { Prisma } from './generated/client.ts'
 
@@ -83,9 +84,9 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
   }
 
   function statementFor(parts: Part[]) {
-    const name = `commit.${parts.map((part) => part.name).join('.')}`
-    const known = statements.get(name) ?? { name, text: compose(parts) }
-    statements.set(name, known)
+    const names = parts.map((part) => part.name).join('.')
+    const known = statements.get(names) ?? { name: `commit.${fit(names)}`, text: compose(parts) }
+    statements.set(names, known)
     return known
   }
 
@@ -149,6 +150,8 @@ async function insist<T>(attempt: () => Promise<T>): Promise<T> {
 
 const INSISTENCE = 5
 
+/** PostgreSQL tells the names of statements apart by their first 63 characters. */
+const fit = (names: string) => (names.length > 50 ? digest(names) : names)
 const nameOf = ({ part, key }: Entry) => `${part.name} ${key}`
 const claimOf = (unit: Unit): Entry => unit.find(({ part }) => part.claim)!
 
