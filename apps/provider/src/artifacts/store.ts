@@ -75,7 +75,7 @@ type Place = { kind: string; id: string; key: string }
 type Sighting = { row: Found | undefined; grants: Found[] }
 
 /** The most artefacts of one statement. */
-const BATCH = 100
+const BATCH = 256
 const LANES = 2
 
 export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Companion): ArtifactStore {

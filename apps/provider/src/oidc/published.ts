@@ -10,7 +10,7 @@ export type Published = {
   answer(req: IncomingMessage, res: ServerResponse): boolean
 }
 
-type Kept = { headers: OutgoingHttpHeaders; etag: string; body: Buffer }
+type Kept = { headers: OutgoingHttpHeaders; etag: string; body: string }
 
 const ROUTES = new Set(['discovery', 'jwks'])
 const METHODS = new Set(['GET', 'HEAD'])
@@ -25,8 +25,9 @@ export function createPublished(issuer: string): Published {
       await next()
       if (!ROUTES.has(ctx['oidc']?.route) || ctx.status !== 200 || !METHODS.has(ctx.method)) return
       const { type } = ctx.response
-      const body = Buffer.from(JSON.stringify(ctx.body))
-      const etag = `"${digest(body.toString())}"`
+      // Text, not bytes: Node sends it in one piece with the headers.
+      const body = JSON.stringify(ctx.body)
+      const etag = `"${digest(body)}"`
       ctx.body = body
       ctx.type = type
       ctx.remove('Vary')
