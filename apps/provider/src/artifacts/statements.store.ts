@@ -45,6 +45,11 @@ export const CONSUMPTIONS: Part = {
     from ${rows} where ${named('consumptions')}
     and (a.consumed_at is null or a.successor = consumptions.successor) returning consumptions.unit`,
 }
+/**
+ * Of what was consumed already: the same request once more. Its successor may be in use by now, and who claims that
+ * saves the next. In company with others of their kind each could hold a row the other waits for.
+ */
+export const REPETITIONS: Part = { ...CONSUMPTIONS, alone: true }
 export const ENDINGS: Part = {
   name: 'endings',
   columns: 'kind text, id text',
@@ -60,6 +65,7 @@ export const REMOVALS: Part = {
 // that were issued for it, as a unit that claims a token and saves its successor does. Or they would wait for each other.
 export const REVOCATIONS: Part = {
   name: 'revocations',
+  alone: true,
   columns: 'grant_id text',
   sql: (rows) => `delete from artifacts where grant_id = any (array (select grant_id from ${rows}))
     and id = any (array (select id from artifacts where grant_id = any (array (select grant_id from ${rows}))

@@ -13,6 +13,7 @@ import {
   type Found,
   find,
   REMOVALS,
+  REPETITIONS,
   REVOCATIONS,
   SAVES,
 } from './statements.store.ts'
@@ -176,7 +177,9 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
     },
     async consume(kind, id, lost, successor = null) {
       const place = placeOf(kind, id)
-      await work.write(CONSUMPTIONS, place.key, { kind, id: place.id, successor }, lost)
+      const found = work.memory.get(memoryName(place.key)) as Found | undefined
+      const part = found?.consumedAt ? REPETITIONS : CONSUMPTIONS
+      await work.write(part, place.key, { kind, id: place.id, successor }, lost)
     },
     destroy: (kind, id) => remove(REMOVALS, placeOf(kind, id)),
     end: (kind, id, lost) => remove(ENDINGS, placeOf(kind, id), lost),

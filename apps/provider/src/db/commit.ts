@@ -16,6 +16,8 @@ export type Part = {
   sql(rows: string): string
   /** A unit that does not get what it claims writes nothing at all. */
   claim?: true
+  /** A unit with such a row travels alone: it may have to wait for a row, and nobody should have to wait with it. */
+  alone?: true
 }
 
 /** One row to be written. `lost` answers for a claim that another request won. */
@@ -56,6 +58,7 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
     // Each row has one owner per batch: of two that claim it in one statement both would win.
     keysOf: (unit) => unit.map(({ key }) => key),
   })
+  const alone = createBatches<Unit, LostClaim | Error | undefined>({ send: sendTogether, lanes, size: 1 })
 
   const onPool: Query = async (statement, values) => (await pool.query({ ...statement, values })).rows
 
@@ -128,7 +131,7 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
     /** With whoever else commits at this moment. */
     async shared(unit: Unit): Promise<void> {
       if (unit.filter(({ part }) => part.claim).length > 1) return insist(() => sendInTransaction(unit))
-      const failure = await together(unit)
+      const failure = await (unit.some(({ part }) => part.alone) ? alone : together)(unit)
       if (failure) throw failure
     },
     /** As the last act of a transaction. */
