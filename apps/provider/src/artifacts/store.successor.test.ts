@@ -2,6 +2,7 @@
 import type { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import { countUnits, sentDuring } from '../../test/support/statements.ts'
 import { createUnitOfWork, type UnitOfWork } from '../db/unit-of-work.ts'
 import { rowId } from './artifact.ts'
 import { type ArtifactStore, createArtifactStore } from './store.ts'
@@ -39,6 +40,7 @@ const token = (id: string) => ({
 /** A refresh: `t` is consumed in favour of `name`, which is saved in the same unit. */
 const rotate = (name: string) =>
   work.run(async () => {
+    await store.find('RefreshToken', 't')
     await store.consume('RefreshToken', 't', lost, rowId('RefreshToken', name))
     await store.upsert(token(name))
   })
@@ -90,6 +92,23 @@ test('a successor saved once more stays consumed if it was', async () => {
   await store.consume('RefreshToken', 's', lost)
   await rotate('s')
   expect((await store.find('RefreshToken', 's'))?.consumption).toBeDefined()
+})
+
+test('who repeats a request, or revokes a family, waits for rows in nobody’s company', async () => {
+  await store.upsert(token('first'))
+  await rotate('s')
+  const sent = await sentDuring(pool, () =>
+    Promise.all([
+      rotate('s'),
+      rotate('s'),
+      store.consume('RefreshToken', 'first', lost),
+      store.upsert(token('other')),
+      store.revokeByGrantId('unknown'),
+      store.revokeByGrantId('nobody'),
+    ]),
+  )
+  const sizes = sent.filter(({ name }) => name.startsWith('commit.')).map(countUnits)
+  expect(sizes.sort()).toEqual([1, 1, 1, 1, 2])
 })
 
 test('a successor does not come back when the family was revoked before it was saved a second time', async () => {
