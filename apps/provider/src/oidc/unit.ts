@@ -17,14 +17,15 @@ export function inUnitOfWork(work: UnitOfWork) {
     try {
       await work.run(answerIt, () => ctx.status < 500)
     } catch (error) {
-      if (!answered) throw error
       withdraw(ctx)
+      if (!answered) throw error
       answer(ctx, error)
     }
+    if (ctx.status >= 500) withdraw(ctx)
   }
 }
 
-/** Nobody follows a redirect, or holds a cookie, to what was never written. */
+/** Nobody follows a redirect, or holds a cookie, to what was never written; nor loses the one to what still stands. */
 function withdraw(ctx: Context): void {
   for (const name of ['Set-Cookie', 'Location']) ctx.remove(name)
 }
@@ -45,7 +46,13 @@ function answer(ctx: Context | KoaContextWithOIDC, error: unknown): void {
   ctx.body = { error: 'server_error', error_description: 'oops! something went wrong' }
 }
 
-const FOR_PROGRAMS = new Set(['token', 'introspection', 'revocation', 'userinfo'])
+const FOR_PROGRAMS = new Set([
+  'token',
+  'introspection',
+  'revocation',
+  'userinfo',
+  'pushed_authorization_request',
+])
 
 const asProblem = (cause: errors.OIDCProviderError) =>
   new Problem(
