@@ -296,7 +296,7 @@ describe('two instances', () => {
 
   test('that meet crosswise all the same both commit: that they waited for each other reaches nobody', async (context) => {
     context.skip(!place.url, 'the embedded database has one connection')
-    const [here, there] = pools.map((each) => createCommit(each))
+    const [here, there] = pools.map((each) => createCommit(each, { lockWait: 4000 }))
     const late = (id: string): Entry => ({ ...put(id, 'late'), part: LATE_PUTS })
     const crossings = await crossingsDuring(async () => {
       const [fared] = await meet(pool, { at: GATE, waiting: 2 }, () => [

@@ -28,6 +28,8 @@ export type CommitOptions = {
   lanes: number
   /** The most units of one batch. */
   size: number
+  /** Milliseconds. Many wait with whoever waits for a locked row, so it is far shorter than the connection's. */
+  lockWait: number
 }
 
 /** The claim was not to be had: someone else was first, or it is not there any more. Nothing of the unit was written. */
@@ -43,13 +45,10 @@ export class LostClaim extends Error {
 type Query = (statement: { name: string; text: string }, values: string[]) => Promise<{ unit: number }[]>
 type Unit = Entry[]
 
-const DEFAULTS: CommitOptions = { lanes: 2, size: 64 }
-
-/** Many wait with whoever waits for a locked row, so that wait is far shorter than the connection's. */
-const LOCK_WAIT = '250ms'
+const DEFAULTS: CommitOptions = { lanes: 2, size: 64, lockWait: 250 }
 
 export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
-  const { lanes, size } = { ...DEFAULTS, ...options }
+  const { lanes, size, lockWait } = { ...DEFAULTS, ...options }
   const statements = new Map<string, { name: string; text: string }>()
   const together = createBatches<Unit, LostClaim | Error | undefined>({
     send: sendTogether,
@@ -88,7 +87,7 @@ export function createCommit(pool: Pool, options?: Partial<CommitOptions>) {
 
   function statementFor(parts: Part[]) {
     const names = parts.map((part) => part.name).join('.')
-    const known = statements.get(names) ?? { name: `commit.${fit(names)}`, text: compose(parts) }
+    const known = statements.get(names) ?? { name: `commit.${fit(names)}`, text: compose(parts, lockWait) }
     statements.set(names, known)
     return known
   }
@@ -181,9 +180,9 @@ const byRank = (a: Part, b: Part) =>
   Number(b.claim ?? false) - Number(a.claim ?? false) || (a.name < b.name ? -1 : 1)
 
 /** The statement for these parts: their rows, then what they do with them; its result is the units that lost a claim. */
-function compose(parts: Part[]): string {
+function compose(parts: Part[], lockWait: number): string {
   const claims = parts.filter((part) => part.claim)
-  const patience = `patience as materialized (select set_config('lock_timeout', '${LOCK_WAIT}', true))`
+  const patience = `patience as materialized (select set_config('lock_timeout', '${lockWait}ms', true))`
   const relations = parts.map(
     ({ name, columns }, index) =>
       `${name} as (select _.* from patience, json_to_recordset($${index + 1}::json) as _(unit int, ${columns}))`,

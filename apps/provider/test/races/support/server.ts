@@ -7,7 +7,7 @@ import { createUnitOfWork } from '../../../src/db/unit-of-work.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { createEngineStorage } from '../../../src/oidc/adapter.ts'
 import { createNaiveStore } from './naive-store.ts'
-import { MAX_CONNECTIONS, NO_COMPANY, SECRET } from './options.ts'
+import { IN_COMPANY, MAX_CONNECTIONS, NO_COMPANY, SECRET } from './options.ts'
 import type { Variant } from './processes.ts'
 import { createProvider } from './provider.ts'
 
@@ -20,7 +20,7 @@ const database = await openDatabase({
   migrate: false,
   maxConnections: MAX_CONNECTIONS,
 })
-const work = createUnitOfWork(database, variant === 'real' ? {} : NO_COMPANY)
+const work = createUnitOfWork(database, variant === 'real' ? IN_COMPANY : NO_COMPANY)
 const ours = createArtifactStore(database.pool, work)
 const store = variant === 'naive' ? createNaiveStore(ours, database.pool) : ours
 const storage = createEngineStorage(store, { secrets: [SECRET], refreshWindow: Number(window) })
