@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** Every id wears the prefix of what it names, over a UUIDv7 (RFC 9562, section 5.7), so that ids sort by age. */
-export type IdPrefix = 'usr' | 'crd' | 'chl' | 'evt' | 'key'
+export type IdPrefix = 'usr' | 'crd' | 'chl' | 'evt' | 'key' | 'ltr'
 
 /** `usr_0197f3b2c4d87a1e9c3f5b2a7d8e4f60` */
 export function createId(prefix: IdPrefix, now: Date): string {
