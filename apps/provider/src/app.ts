@@ -17,6 +17,7 @@ import { createCsrf } from './http/csrf.ts'
 import { errorPages } from './http/error-pages.ts'
 import { forwardedHeaders, pinHost } from './http/front-door.ts'
 import { health } from './http/health.ts'
+import { createKnownBrowsers } from './http/known-browsers.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { createViews } from './http/view.ts'
 import { interactionRoutes } from './interaction/routes.ts'
@@ -28,6 +29,9 @@ import { type Clock, SECOND } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { Sealer } from './lib/seal.ts'
 import { createLimits } from './limits/store.ts'
+import { createMailedCodes } from './methods/email-code/codes.ts'
+import { createConfirmations } from './methods/email-code/confirmation.ts'
+import { createMailbox } from './methods/email-code/mailbox.ts'
 import { createMethods } from './methods/index.ts'
 import { createHasher } from './methods/password/hasher.ts'
 import { createEngineStorage } from './oidc/adapter.ts'
@@ -37,6 +41,8 @@ import { listen } from './oidc/events.ts'
 import { createProvider } from './oidc/provider.ts'
 import { createPublished } from './oidc/published.ts'
 import { inUnitOfWork } from './oidc/unit.ts'
+import { createAddressStore } from './users/addresses.store.ts'
+import { createChallengeStore } from './users/challenges.store.ts'
 import { createUserStore } from './users/store.ts'
 
 export type App = {
@@ -75,7 +81,15 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const csrf = createCsrf(config.ISSUER, sealer.derive('csrf'))
   const { slots = hashingSlots(config.WEB_CONCURRENCY), queue, wait } = policy.hashing
   const hasher = createHasher({ slots, queue, waitMs: wait })
-  const methods = createMethods({ users, hasher, policy, service: branding.name })
+  const addresses = createAddressStore(scope)
+  const challenges = createChallengeStore(scope, now)
+  const codes = createMailedCodes({ challenges, outbox, key: sealer.derive('mailed-code') })
+  const { lifetimes, registration } = policy
+  const mailed = { users, addresses, codes, outbox, issuer: config.ISSUER }
+  const mailbox = createMailbox({ ...mailed, open: registration.open, lifetime: lifetimes.email_code })
+  const confirmations = createConfirmations({ ...mailed, lifetime: lifetimes.confirmation })
+  const methods = createMethods({ users, hasher, codes, mailbox, policy, service: branding.name })
+  const browsers = createKnownBrowsers(config.ISSUER, sealer.derive('known-browser'))
   const ending = { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty }
   let draining = false
 
@@ -85,6 +99,16 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     views,
     csrf,
     users,
+    addresses,
+    challenges,
+    codes,
+    mailbox,
+    confirmations,
+    outbox,
+    browsers,
+    hasher,
+    sealer,
+    now,
     consents,
     registry,
     audit,

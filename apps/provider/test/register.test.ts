@@ -248,7 +248,9 @@ describe('an operator', () => {
   })
 
   test('may close the door: no page, no link, no account', async () => {
-    const closed = await startServer({ policy: (policy) => ({ ...policy, registration: { open: false } }) })
+    const closed = await startServer({
+      policy: (policy) => ({ ...policy, registration: { ...policy.registration, open: false } }),
+    })
     onTestFinished(() => closed.close())
     const browser = createBrowser()
     const page = await begin(browser, authorizationRequest(closed, closed.clients.own))

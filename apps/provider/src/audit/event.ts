@@ -3,6 +3,12 @@ export type AuditEvent =
   | { type: 'user.registered'; userId: string; method: string }
   | { type: 'sign_in.succeeded'; userId: string; amr: string[] }
   | { type: 'sign_in.failed'; userId?: string; method: string; reason: string }
+  | { type: 'address.confirmed'; userId: string }
+  | { type: 'address.changed'; userId: string }
+  | { type: 'address.change_undone'; userId: string }
+  | { type: 'password.changed'; userId: string; how: 'set' | 'changed' | 'reset' }
+  | { type: 'password.reset_requested'; userId: string }
+  | { type: 'profile.changed'; userId: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }
   | { type: 'consent.denied'; userId: string }
   | { type: 'session.ended'; userId: string }

@@ -18,6 +18,8 @@ const client = z
     redirect_uris: z.array(z.string()).default([]),
     scope: z.string().optional(),
     first_party: z.boolean().default(false),
+    /** Nobody comes in before they have confirmed their address. */
+    require_confirmed_email: z.boolean().optional(),
     /** Origins whose scripts may call us as this client; absent: those of the redirect addresses of a public client. */
     allowed_origins: z.array(origin).optional(),
     /** The audience of the API that this client is: it may introspect tokens made for it. */
@@ -51,7 +53,18 @@ const policy = (production: boolean) =>
         min_strength: z.number().int().min(0).max(4).default(3),
       })
       .prefault({}),
-    registration: z.strictObject({ open: z.boolean().default(true) }).prefault({}),
+    registration: z
+      .strictObject({
+        open: z.boolean().default(true),
+        /**
+         * `first`: the account is there when its address is confirmed, and nobody can tell who had one before. `later`: one
+         * goes on at once as `email_verified: false`, which tells whoever tries to sign up with an address that has one.
+         */
+        confirmation: z.enum(['first', 'later']).default('first'),
+        /** An account whose address nobody confirmed goes after this. */
+        unconfirmed: duration(72 * HOUR),
+      })
+      .prefault({}),
     lifetimes: z
       .strictObject({
         authorization_code: duration(MINUTE),
@@ -64,6 +77,11 @@ const policy = (production: boolean) =>
         refresh_window: duration(10 * SECOND).refine((ms) => ms <= 30 * SECOND, 'may be 30s at most'),
         grant: duration(90 * DAY),
         interaction: duration(15 * MINUTE),
+        email_code: duration(10 * MINUTE).refine((ms) => ms <= 10 * MINUTE, 'may be 10m at most'),
+        confirmation: duration(DAY).refine((ms) => ms <= DAY, 'may be 24h at most'),
+        reset_link: duration(30 * MINUTE).refine((ms) => ms <= DAY, 'may be 24h at most'),
+        address_undo: duration(7 * DAY),
+        fresh_proof: duration(10 * MINUTE),
         session_idle: duration(DAY),
         session: duration(7 * DAY),
       })
@@ -73,6 +91,11 @@ const policy = (production: boolean) =>
         password_per_account: limit(10, 15 * MINUTE, 15 * MINUTE),
         password_per_ip: limit(30, 5 * MINUTE),
         registration_per_ip: registrations(production),
+        email_code_per_account: limit(15, HOUR),
+        email_code_per_ip: limit(60, HOUR),
+        letters_per_address: limit(5, HOUR),
+        letters_per_ip: limit(production ? 20 : 300, HOUR),
+        link_per_ip: limit(30, 5 * MINUTE),
       })
       .prefault({}),
     /** How long what nobody needs stays: after it expired, in the audit log, and as a whole address in there. */

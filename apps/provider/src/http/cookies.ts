@@ -9,6 +9,8 @@ export function cookieNames(issuer: string) {
     // Scoped to the path of one interaction, which `__Host-` does not allow.
     interaction: `${secure}anteroom_interaction`,
     resume: `${secure}anteroom_resume`,
+    /** The secret of a mailed link, on the page it leads to. */
+    link: `${secure}anteroom_link`,
     /** Which app a person came from, so that a stale page can lead back there. */
     origin: `${host}anteroom_origin`,
   }

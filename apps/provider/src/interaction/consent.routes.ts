@@ -49,7 +49,7 @@ export function consentRoutes(router: Router, gate: Gate, deps: InteractionDepen
   }
 
   async function cancel(ctx: Context) {
-    const { journey } = await gate.post(ctx, ['login', 'create', 'consent'])
+    const { journey } = await gate.post(ctx, ['login', 'create', 'confirm_address', 'consent'])
     if (journey.prompt === 'consent' && journey.accountId) {
       await gate.record(ctx, { type: 'consent.denied', userId: journey.accountId }, journey)
     }

@@ -10,15 +10,20 @@ import type { Scope } from '../db/unit-of-work.ts'
 import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
 import { type Fields, readFields } from '../http/fields.ts'
+import type { KnownBrowsers } from '../http/known-browsers.ts'
 import { badRequest } from '../http/problem.ts'
 import { sendOnward } from '../http/reply.ts'
 import type { Views } from '../http/view.ts'
 import { visitOf } from '../http/visit.ts'
-import { HOUR } from '../lib/clock.ts'
+import { type Clock, HOUR } from '../lib/clock.ts'
 import type { Allowance, Limits } from '../limits/store.ts'
+import type { Occasion, Outbox } from '../mail/letter.ts'
+import type { Confirmations } from '../methods/email-code/confirmation.ts'
+import type { Mailbox } from '../methods/email-code/mailbox.ts'
 import type { SignInMethod } from '../methods/method.ts'
+import type { AddressStore } from '../users/addresses.store.ts'
 import type { UserStore } from '../users/store.ts'
-import { createJourneys, type Journey, type JourneyResult, journeyPath } from './journey.ts'
+import { createJourneys, type Journey, type JourneyResult, journeyPath, type Progress } from './journey.ts'
 
 export type InteractionDependencies = {
   provider: Provider
@@ -27,6 +32,12 @@ export type InteractionDependencies = {
   csrf: Csrf
   scope: Scope
   users: UserStore
+  addresses: AddressStore
+  mailbox: Mailbox
+  confirmations: Confirmations
+  outbox: Outbox
+  browsers: KnownBrowsers
+  now: Clock
   consents: ConsentStore
   registry: Registry
   audit: AuditLog
@@ -47,6 +58,7 @@ export function createGate({
   audit,
   limits,
   ownClientId,
+  now,
 }: InteractionDependencies) {
   const journeys = createJourneys(provider, ownClientId)
   const originCookie = cookieNames(config.ISSUER).origin
@@ -78,6 +90,11 @@ export function createGate({
       const url = await journeys.finish(ctx.req, ctx.res, result)
       sendOnward(ctx, views, { url, client: journey.client.own ? null : { name: journey.client.name } })
     },
+
+    keep: (ctx: Context, progress: Progress): Promise<void> => journeys.keep(ctx.req, ctx.res, progress),
+
+    /** What a letter tells of the request that caused it. */
+    occasionOf: (ctx: Context): Occasion => ({ at: now(), ip: ctx.ip, userAgent: ctx.get('User-Agent') }),
 
     cancelOf: (ctx: Context, journey: Journey) => ({
       action: journeyPath(journey.uid, '/cancel'),

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errors, type Provider } from 'oidc-provider'
 import { wayBack } from '../clients/way-back.ts'
 import { Problem } from '../http/problem.ts'
+import type { Pending } from '../methods/method.ts'
 
 /** One visit of a browser to the journey: what the app asked for and where the person stands. */
 export type Journey = {
@@ -18,7 +19,12 @@ export type Journey = {
   apiScopes: string[] | undefined
   redirectHost: string
   loginHint: string
+  /** What was begun in this journey and waits for the person's next step. */
+  progress: Progress | null
 }
+
+/** A method that has sent something, and what it is to be reminded of. */
+export type Progress = { method: string; begun: Pending }
 
 /** What people are told about the app they are on the way to. */
 export type ClientLine = { name: string; host: string; uri: string | null; own: boolean }
@@ -49,7 +55,7 @@ export function createJourneys(provider: Provider, ownClientId: string) {
   return {
     /** @throws Problem for a journey that is over, too old, or another browser's; `origin` is the app it began in */
     async open(req: IncomingMessage, res: ServerResponse, origin?: string): Promise<Journey> {
-      const { uid, prompt, params, session } = await details(req, res, origin)
+      const { uid, prompt, params, session, result } = await details(req, res, origin)
       const client = await provider.Client.find(String(params['client_id']))
       if (!client) throw await stale(origin)
       return {
@@ -63,7 +69,15 @@ export function createJourneys(provider: Provider, ownClientId: string) {
         apiScopes: client['api_scopes'] as string[] | undefined,
         redirectHost: hostOf(String(params['redirect_uri'])),
         loginHint: String(params['login_hint'] ?? ''),
+        progress: (result?.['progress'] as Progress | undefined) ?? null,
       }
+    },
+
+    /** Remembers, with the journey, where the person stands. */
+    async keep(req: IncomingMessage, res: ServerResponse, progress: Progress): Promise<void> {
+      const interaction = await provider.interactionDetails(req, res)
+      interaction.result = { progress }
+      await interaction.persist()
     },
 
     /** Tells the engine the result; the address that goes on with the request. */

@@ -9,11 +9,43 @@ export const signInPage = view<
   PageData & {
     client: ShownClient
     doors: string[]
+    action: string
+    csrf: string
+    email: string
     errors: FieldError[]
     registerUrl: string | null
     cancel: Cancel | null
   }
 >('interaction/sign-in')
+
+/** A method on a page of its own. */
+export const methodPage = view<
+  PageData & { part: string; errors: FieldError[]; otherWayUrl: string; cancel: Cancel }
+>('interaction/method')
+
+/** For a person who is signed in and has not confirmed their address. */
+export const confirmPage = view<
+  PageData & {
+    client: ShownClient
+    address: string
+    action: string
+    again: string
+    csrf: string
+    errors: FieldError[]
+    cancel: Cancel
+  }
+>('interaction/confirm-address')
+
+/** What a mailed link leads to. */
+export const linkPage = view<
+  PageData & {
+    client: { name: string } | null
+    address: string
+    action: string
+    csrf: string
+    token: string
+  }
+>('interaction/link')
 
 export const createAccountPage = view<
   PageData & {
@@ -49,12 +81,12 @@ export const shown = (client: ClientLine): ShownClient =>
 export function drawDoors(
   views: Views,
   methods: SignInMethod[],
-  tried: { attemptFor: (id: string) => Attempt; id: string | null; errors: FieldError[] },
+  tried: { attemptFor: (method: SignInMethod) => Attempt; id: string | null; errors: FieldError[] },
 ): string[] {
   return methods
     .filter((method) => method.step !== 'second')
     .map((method) => {
-      const part = method.show(tried.attemptFor(method.id), method.id === tried.id ? tried.errors : [])
+      const part = method.show(tried.attemptFor(method), method.id === tried.id ? tried.errors : [])
       return views.fragment(part.view, part.data)
     })
 }

@@ -2,36 +2,40 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { Fields } from '../http/fields.ts'
 import { Problem, wait } from '../http/problem.ts'
-import { sendPage } from '../http/reply.ts'
+import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
-import { visitOf } from '../http/visit.ts'
 import { networkOf } from '../lib/networks.ts'
 import type { Allowance } from '../limits/store.ts'
+import { sendingAllowances } from '../methods/email-code/index.ts'
+import { AddressTaken } from '../users/store.ts'
+import type { Admission } from './admission.routes.ts'
+import { type Attempts, letterOnItsWay, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { createAccountPage, shown } from './pages.ts'
-import { createRegistrar, type Newcomer } from './register.ts'
-import { admitted, SIGN_IN_PROMPTS } from './sign-in.routes.ts'
-import { decideSignIn } from './sign-in.ts'
+import { judgeNewcomer, type Newcomer, TAKEN } from './register.ts'
+import { admitted } from './sign-in.routes.ts'
+
+type Deps = InteractionDependencies & { gate: Gate; attempts: Attempts; admission: Admission }
+type Tried = { fields: Fields; errors: FieldError[]; status: number }
+
+/** The method that proves mailboxes: a new account goes on from there. */
+const MAILBOX_METHOD = 'email-code'
 
 /** Creating an account, in the middle of a journey: its end is a signed-in person on the way to the app. */
-export function registerRoutes(router: Router, gate: Gate, deps: InteractionDependencies) {
-  const { views, csrf, config, methods } = deps
+export function registerRoutes(router: Router, deps: Deps) {
+  const { views, csrf, config, methods, gate, attempts, admission, mailbox, addresses, users, scope } = deps
+  const { registration } = config.policy
   const method = methods.find((candidate) => candidate.enrol)
   if (!method?.enrol) throw new Error('no sign-in method lets a new person start')
   const { enrol } = method
-  const register = createRegistrar({ ...deps, method })
 
   router.post('/register', (ctx) => admitted(method, () => create(ctx)))
 
   return { drawRegister }
 
-  function drawRegister(
-    ctx: Context,
-    journey: Journey,
-    tried?: { fields: Fields; errors: FieldError[]; status: number },
-  ) {
-    if (!config.policy.registration.open) throw closed()
+  function drawRegister(ctx: Context, journey: Journey, tried?: Tried) {
+    if (!registration.open) throw closed()
     const errors = tried?.errors ?? []
     const proof = enrol.show(errors)
     const page = views.page(createAccountPage, {
@@ -51,27 +55,72 @@ export function registerRoutes(router: Router, gate: Gate, deps: InteractionDepe
 
   async function create(ctx: Context) {
     const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
-    if (!config.policy.registration.open) throw closed()
+    if (!registration.open) throw closed()
     const allowances: Allowance[] = [{ limit: 'registration_per_ip', key: networkOf(ctx.ip) }]
+    const redraw = (errors: FieldError[], status: number) =>
+      drawRegister(ctx, journey, { fields, errors, status })
     const seconds = await gate.take(allowances)
     if (seconds !== null) {
       ctx.set('Retry-After', String(seconds))
-      const message = `Too many accounts were created from here. Wait ${wait(seconds)}, then try again.`
-      return drawRegister(ctx, journey, { fields, errors: [{ field: 'email', message }], status: 429 })
+      return redraw([{ field: 'email', message: tooManyAccounts(seconds) }], 429)
     }
+    const judgement = await gate.attempt(allowances, () => judgeNewcomer(fields, method!))
+    if (!judgement.ok) {
+      await gate.giveBack(allowances)
+      return redraw(judgement.errors, 422)
+    }
+    const { newcomer } = judgement
+    const isLetIn = registration.confirmation === 'later' ? letIn : askMailbox
+    await gate.attempt(allowances, () => isLetIn(ctx, journey, { newcomer, redraw }))
+  }
 
-    const visit = { ...visitOf(ctx), clientId: journey.clientId }
-    const welcome = async (newcomer: Newcomer) => {
-      const login = decideSignIn(newcomer)
-      await gate.record(ctx, { type: 'sign_in.succeeded', userId: login.accountId, amr: login.amr }, journey)
-      await gate.finish(ctx, journey, { [journey.prompt]: {}, login })
+  /** The account is there once the mailbox is proved; until then nobody can tell whether there was one before. */
+  async function askMailbox(ctx: Context, journey: Journey, { newcomer, redraw }: Step) {
+    const { email } = newcomer
+    const allowances = sendingAllowances(email.canonical, networkOf(ctx.ip))
+    const seconds = await gate.take(allowances)
+    if (seconds !== null) {
+      // Whoever pressed twice is where they wanted to be.
+      if (journey.progress?.begun.address === email.address) return seeOther(ctx, journeyPath(journey.uid))
+      ctx.set('Retry-After', String(seconds))
+      return redraw([{ field: 'email', message: letterOnItsWay(seconds) }], 429)
     }
-    const outcome = await gate.attempt(allowances, () => register(fields, visit, welcome))
-    if (outcome.ok) return
-    if (!outcome.taken) await gate.giveBack(allowances)
-    drawRegister(ctx, journey, { fields, errors: outcome.errors, status: 422 })
+    const place = attempts.attempt(ctx, journey, { id: MAILBOX_METHOD, fields: nothingTyped })
+    await gate.attempt(allowances, () =>
+      scope.transaction(async () => {
+        const id = await mailbox.ask({ purpose: 'registration_code', ...newcomer }, place)
+        await gate.keep(ctx, { method: MAILBOX_METHOD, begun: { id, address: email.address } })
+      }),
+    )
+    seeOther(ctx, journeyPath(journey.uid))
+  }
+
+  /** The account is there at once, its address unconfirmed; what is in the way of a second account is told. */
+  async function letIn(ctx: Context, journey: Journey, { newcomer, redraw }: Step) {
+    try {
+      await scope.transaction(() => createAndAdmit(ctx, journey, newcomer))
+    } catch (error) {
+      if (!(error instanceof AddressTaken)) throw error
+      redraw([TAKEN], 422)
+    }
+  }
+
+  async function createAndAdmit(ctx: Context, journey: Journey, { amr, ...person }: Newcomer) {
+    const { user: owner, free } = await addresses.findAddress(person.email.canonical)
+    if (owner || !free) throw new AddressTaken()
+    const user = await users.createUser({ ...person, confirmed: false })
+    await deps.confirmations.send(user, {
+      clientName: journey.client.own ? null : journey.client.name,
+      occasion: gate.occasionOf(ctx),
+    })
+    await admission.admit(ctx, journey, { person: { user, isNew: true }, amr, method: method!.id })
   }
 }
+
+type Step = { newcomer: Newcomer; redraw: (errors: FieldError[], status: number) => void }
+
+const tooManyAccounts = (seconds: number) =>
+  `Too many accounts were created from here. Wait ${wait(seconds)}, then try again.`
 
 const closed = () =>
   new Problem(

@@ -2,26 +2,36 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { seeOther } from '../http/reply.ts'
+import { createAdmission } from './admission.routes.ts'
+import { createAttempts, SIGN_IN_PROMPTS } from './attempts.routes.ts'
+import { beginRoutes } from './begin.routes.ts'
+import { CONFIRM_PROMPT, confirmRoutes } from './confirm.routes.ts'
 import { consentRoutes } from './consent.routes.ts'
 import { createGate, type InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { registerRoutes } from './register.routes.ts'
-import { SIGN_IN_PROMPTS, signInRoutes } from './sign-in.routes.ts'
+import { signInRoutes } from './sign-in.routes.ts'
 import { signOutRoutes } from './sign-out.routes.ts'
 
 export function interactionRoutes(deps: InteractionDependencies): Router[] {
   const gate = createGate(deps)
   const journey = new Router({ prefix: '/interaction/:uid' })
-  const { drawSignIn } = signInRoutes(journey, gate, deps)
-  const { drawRegister } = registerRoutes(journey, gate, deps)
+  const attempts = createAttempts(gate, deps)
+  const steps = { ...deps, gate, attempts, admission: createAdmission(gate, deps) }
+  signInRoutes(journey, steps)
+  beginRoutes(journey, steps)
+  const { drawRegister } = registerRoutes(journey, steps)
+  const { drawConfirm } = confirmRoutes(journey, steps)
   const { drawConsent } = consentRoutes(journey, gate, deps)
 
   // No step knows another: the engine says what is needed next, and this table where that is.
   journey.get('/', async (ctx) => {
     const current = await gate.open(ctx)
+    if (current.prompt === CONFIRM_PROMPT) return drawConfirm(ctx, current)
     if (current.prompt === 'consent') return drawConsent(ctx, current)
+    if (current.progress) return attempts.drawBegun(ctx, current)
     if (current.prompt === 'create') return drawRegister(ctx, current)
-    return drawSignIn(ctx, current)
+    return attempts.drawSignIn(ctx, current)
   })
   // The two pages a person may choose between, while it is their turn.
   const choice = (draw: (ctx: Context, current: Journey) => void) => async (ctx: Context) => {
@@ -30,7 +40,7 @@ export function interactionRoutes(deps: InteractionDependencies): Router[] {
       ? draw(ctx, current)
       : seeOther(ctx, journeyPath(current.uid))
   }
-  journey.get('/sign-in', choice(drawSignIn))
+  journey.get('/sign-in', choice(attempts.drawSignIn))
   journey.get('/register', choice(drawRegister))
 
   const house = new Router()

@@ -1,4 +1,5 @@
-import type { Outcome } from '../methods/method.ts'
+import type { Amr } from '../methods/method.ts'
+import type { User } from '../users/user.ts'
 
 /** What the engine is told about a person who is signed in. */
 export type Login = {
@@ -12,6 +13,6 @@ export type Login = {
 const ONE_FACTOR = 'urn:anteroom:acr:1'
 
 /** The single place that decides whether a person is signed in. */
-export function decideSignIn(outcome: Extract<Outcome, { ok: true }>): Login {
-  return { accountId: outcome.user.id, amr: outcome.amr, acr: ONE_FACTOR, remember: false }
+export function decideSignIn({ user, amr }: { user: User; amr: Amr[] }): Login {
+  return { accountId: user.id, amr, acr: ONE_FACTOR, remember: false }
 }

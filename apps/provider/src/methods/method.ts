@@ -1,20 +1,33 @@
 import type { Fields } from '../http/fields.ts'
 import type { FieldError, View } from '../http/view.ts'
 import type { Allowance } from '../limits/store.ts'
+import type { Occasion } from '../mail/letter.ts'
 import type { NewCredential, User } from '../users/user.ts'
 
 /** Authentication Method Reference values (RFC 8176). */
 export type Amr = 'pwd' | 'otp' | 'mfa' | 'hwk' | 'swk' | 'fed' | 'user'
 
+/** Whom a proof showed to be there; `isNew` where the proof made the account. */
+export type Person = { user: User; isNew: boolean }
+
 /** Who is this? Reasons are for the log; people read `errors`. */
 export type Outcome =
-  | { ok: true; user: User; amr: Amr[] }
+  | { ok: true; amr: Amr[]; user: User }
+  /**
+   * The proof is good, for one of those who bring it: `claim` runs in the transaction that signs the person in. Null when
+   * somebody else was first. @throws AddressTaken
+   */
+  | { ok: true; amr: Amr[]; claim: () => Promise<Person | null> }
   | {
       ok: false
       reason: 'wrong' | 'incomplete' | 'expired' | 'replayed'
       errors: FieldError[]
       userId?: string
     }
+
+/** What a method has sent and now waits for, kept with the journey: a challenge, and to whom it went as it was typed. */
+export type Pending = { id: string; address: string }
+export type Begun = { ok: true; begun: Pending } | { ok: false; errors: FieldError[] }
 
 /** One try at signing in, as much of it as a method needs to see. */
 export type Attempt = {
@@ -27,6 +40,15 @@ export type Attempt = {
   csrf: string
   /** The address the app says the person uses (`login_hint`), or what was typed before. */
   hint: string
+  /** What this method began in this journey. */
+  begun: Pending | null
+  /** The journey, as what is sent out is bound to it. */
+  place: string
+  /** The app the person is on the way to; null for our own pages. */
+  clientName: string | null
+  occasion: Occasion
+  /** A mailed link that leads back into this journey, in this browser. */
+  linkOf: (token: string) => string
 }
 
 /** A part of a page, with the data it needs. */
@@ -45,8 +67,12 @@ export type Enrolment =
 export type SignInMethod = {
   /** Stable: folder name, address segment, credential type and audit label. */
   id: string
+  /** Of its own page. */
+  title?: string
   step: 'first' | 'second' | 'both'
-  /** Draws its part of the page. Sends nothing, remembers nothing. */
+  /** Its part of the sign-in page stands in the form that asks for the address. */
+  needsAddress?: true
+  /** Draws its part of the sign-in page, or, once it has begun, its own page. Sends nothing, remembers nothing. */
   show(attempt: Attempt, errors: FieldError[]): Part
   /**
    * Runs one try, from its first look at the request on, when there is room for it; for methods whose proof is costly.
@@ -55,6 +81,10 @@ export type SignInMethod = {
   admit?<T>(attempt: () => Promise<T>): Promise<T>
   /** What one try costs; taken before `verify`, the first ones given back when it was right. */
   allowances(attempt: Attempt, network: string): Allowance[]
+  /** Sends what the person has to bring back; part of a transaction. For methods that work in two steps. */
+  begin?(attempt: Attempt): Promise<Begun>
+  /** Whether what was begun can still be brought to an end. */
+  resume?(begun: Pending): Promise<boolean>
   verify(attempt: Attempt): Promise<Outcome>
   /** How a new person starts with this method; absent where nobody can. */
   enrol?: {

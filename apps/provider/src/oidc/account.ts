@@ -19,7 +19,7 @@ export function createAccountFinder(users: UserStore) {
       email_verified: user.emailVerified,
       ...(user.name && { name: user.name }),
     }
-    return { accountId: user.id, claims: () => claims }
+    return { accountId: user.id, emailVerified: user.emailVerified, claims: () => claims }
   }
 }
 

@@ -3,7 +3,13 @@ import { OPENID_SCOPES } from '../clients/permissions.ts'
 import type { ClientConfig } from '../config.ts'
 
 /** What we keep about a client beyond the registered metadata (RFC 7591, section 2). */
-export const EXTRA_METADATA = ['first_party', 'api_scopes', 'allowed_origins', 'resource_server']
+export const EXTRA_METADATA = [
+  'first_party',
+  'api_scopes',
+  'allowed_origins',
+  'resource_server',
+  'require_confirmed_email',
+]
 
 /** Our own pages' client: it asks for nothing but a session, and no token is ever made for it. */
 export const ACCOUNT_CLIENT_ID = 'anteroom-account'

@@ -2,8 +2,11 @@ import { interactionPolicy } from 'oidc-provider'
 
 const { base, Check, Prompt } = interactionPolicy
 
-/** The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and two of ours. */
-export function createPrompts() {
+/**
+ * The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and ours.
+ * @param confirmsFirst whether nobody goes on with an address they have not confirmed; else only where the client asks for it
+ */
+export function createPrompts(confirmsFirst: boolean) {
   const prompts = base()
   // Initiating User Registration via OpenID Connect 1.0: `prompt=create`.
   prompts.add(new Prompt({ name: 'create', requestable: true }), 0)
@@ -15,5 +18,15 @@ export function createPrompts() {
         oidc.session?.accountId && !oidc.account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
       ),
     )
+  const unconfirmed = new Check(
+    'address_unconfirmed',
+    'the address of this account was never confirmed',
+    ({ oidc }) => {
+      const demanded = confirmsFirst || oidc.client?.['require_confirmed_email'] === true
+      const isConfirmed = oidc.account?.['emailVerified'] !== false
+      return demanded && !isConfirmed ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT
+    },
+  )
+  prompts.add(new Prompt({ name: 'confirm_address', requestable: false }, unconfirmed), 2)
   return prompts
 }

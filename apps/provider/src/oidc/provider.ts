@@ -76,7 +76,10 @@ export function createProvider(deps: ProviderDependencies): Provider {
       long: { ...cookieOptions, signed: true },
       short: { ...cookieOptions, path: undefined, signed: true },
     },
-    interactions: { policy: createPrompts(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    interactions: {
+      policy: createPrompts(config.policy.registration.confirmation === 'first'),
+      url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
+    },
     renderError: createErrorPage(views, deps.isUnavailable),
     fetchResponseBodyLimits: { jwks_uri: FETCH_LIMIT_BYTES, sector_identifier_uri: FETCH_LIMIT_BYTES },
     features: {

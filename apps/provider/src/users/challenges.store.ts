@@ -29,6 +29,8 @@ export type ChallengeStore = {
   /** Takes the place of an older one of the same purpose and binding, which is over. */
   openChallenge(challenge: NewChallenge): Promise<Challenge>
   findChallenge(id: string): Promise<Challenge | null>
+  /** Also when it has expired; not when it is spent. */
+  recallChallenge(id: string): Promise<Challenge | null>
   findChallengeOf(purpose: string, binding: string): Promise<Challenge | null>
   findChallengeByLink(purpose: string, linkSecret: string): Promise<Challenge | null>
   /** Counts one try, at once and whatever becomes of the request; null when all `allowed` ones are used up, or it is over. */
@@ -51,6 +53,7 @@ export function createChallengeStore(scope: Scope, now: Clock): ChallengeStore {
       return (await findOne(OPEN, id, purpose, binding, link, JSON.stringify(data), lifetime))!
     },
     findChallenge: (id) => findOne(`${FIND} and id = $1`, id),
+    recallChallenge: (id) => findOne(RECALL, id),
     findChallengeOf: (purpose, binding) =>
       findOne(`${FIND} and purpose = $1 and binding = $2`, purpose, binding),
     findChallengeByLink: (purpose, secret) =>
@@ -70,6 +73,7 @@ export function createChallengeStore(scope: Scope, now: Clock): ChallengeStore {
 const COLUMNS = 'id, purpose, binding, data, created_at as "createdAt"'
 const IS_OPEN = 'spent_at is null and expires_at > now()'
 const FIND = `select ${COLUMNS} from challenges where ${IS_OPEN}`
+const RECALL = `select ${COLUMNS} from challenges where id = $1 and spent_at is null`
 const OPEN = `
   insert into challenges (id, purpose, binding, link_digest, data, expires_at)
   values ($1, $2, $3, $4, $5::jsonb, now() + $6 * interval '1 ms')

@@ -4,6 +4,8 @@ export type User = {
   email: string
   emailVerified: boolean
   name: string | null
+  /** Grows with every change of a credential; what was made under an earlier one is dead. */
+  generation: number
 }
 
 /** One way a person can prove who they are. `data` belongs to the method named by `type`. */

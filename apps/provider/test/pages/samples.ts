@@ -2,7 +2,14 @@ import path from 'node:path'
 import { createAssets } from '../../src/http/assets.ts'
 import { errorPage } from '../../src/http/error-pages.ts'
 import { createViews, type FieldError, type PageData, view } from '../../src/http/view.ts'
-import { consentPage, createAccountPage, signInPage } from '../../src/interaction/pages.ts'
+import {
+  confirmPage,
+  consentPage,
+  createAccountPage,
+  linkPage,
+  methodPage,
+  signInPage,
+} from '../../src/interaction/pages.ts'
 
 export const ROOT = path.resolve(import.meta.dirname, '../../../../views')
 export const ASSETS = path.join(ROOT, 'assets')
@@ -13,14 +20,21 @@ export type Told = { name: string; host: string; email: string; errors: FieldErr
 type Person = { name: string | null; email: string }
 type Named = { name: string; host: string | null }
 
-const passwordForm = view<{
+const passwordField = view<{
   action: string
-  csrf: string
-  email: string
+  focused: boolean
   errors: FieldError[]
-  forgotUrl: string | null
+  forgotUrl: string
 }>('methods/password/sign-in')
-const passwordField = view<{ errors: FieldError[]; minLength: number }>('methods/password/enrol')
+const newPasswordField = view<{ errors: FieldError[]; minLength: number }>('methods/password/enrol')
+const emailCodeDoor = view<{ action: string }>('methods/email-code/door')
+const emailCodePage = view<{
+  action: string
+  again: string
+  csrf: string
+  address: string
+  errors: FieldError[]
+}>('methods/email-code/code')
 const onwardPage = view<PageData & { onward: string; client: { name: string } | null }>('interaction/onward')
 const signOutPage = view<
   PageData & { client: Named | null; person: { email: string } | null; action: string; csrf: string }
@@ -47,11 +61,19 @@ const cancel = post('/interaction/1/cancel')
 const doors = { signInUrl: '/sign-in', registerUrl: '/register', accountUrl: '/account' }
 
 const passwordDoor = ({ email, errors }: Told) =>
-  views.fragment(passwordForm, {
-    ...post('/interaction/1/method/password'),
-    email,
+  views.fragment(passwordField, {
+    action: '/interaction/1/method/password',
+    focused: email !== '' && errors.length === 0,
     errors,
     forgotUrl: '/forgot',
+  })
+const mailDoor = () => views.fragment(emailCodeDoor, { action: '/interaction/1/method/email-code/begin' })
+const codePart = ({ email, errors }: Told) =>
+  views.fragment(emailCodePage, {
+    ...post('/interaction/1/method/email-code'),
+    again: '/interaction/1/method/email-code/begin',
+    address: email,
+    errors,
   })
 
 /** Every page a person can be shown, by its file under `views/`; a part is shown inside its page. */
@@ -60,11 +82,39 @@ export const samples: Record<string, (told: Told) => string> = {
     views.page(signInPage, {
       title: 'Sign in',
       client: told,
-      doors: [passwordDoor(told)],
+      doors: [passwordDoor(told), mailDoor()],
+      ...post('/interaction/1/method/password'),
+      email: told.email,
       errors: told.errors,
       registerUrl: '/interaction/1/register',
       cancel,
       scripts: ['password.js'],
+    }),
+  'interaction/method': (told) =>
+    views.page(methodPage, {
+      title: 'Check your mail',
+      part: codePart(told),
+      errors: told.errors,
+      otherWayUrl: '/interaction/1/sign-in',
+      cancel,
+    }),
+  'interaction/link': (told) =>
+    views.page(linkPage, {
+      title: 'One more step',
+      client: told,
+      address: told.email,
+      ...post('/interaction/1/method/email-code'),
+      token: 'token-of-the-link',
+    }),
+  'interaction/confirm-address': (told) =>
+    views.page(confirmPage, {
+      title: 'Confirm your address',
+      client: told,
+      address: told.email,
+      ...post('/interaction/1/confirm'),
+      again: '/interaction/1/confirm/begin',
+      errors: told.errors,
+      cancel,
     }),
   'interaction/create-account': (told) =>
     views.page(createAccountPage, {
@@ -73,7 +123,7 @@ export const samples: Record<string, (told: Told) => string> = {
       ...post('/interaction/1/register'),
       email: told.email,
       name: told.name,
-      proof: views.fragment(passwordField, { errors: told.errors, minLength: 10 }),
+      proof: views.fragment(newPasswordField, { errors: told.errors, minLength: 10 }),
       errors: told.errors,
       signInUrl: '/interaction/1/sign-in',
       scripts: ['password.js'],
@@ -132,6 +182,8 @@ export const bareSamples: Record<string, () => string> = {
       title: 'Sign in',
       client: null,
       doors: [passwordDoor(nobody)],
+      ...post('/interaction/1/method/password'),
+      email: '',
       errors: [],
       registerUrl: null,
       cancel: null,

@@ -39,7 +39,12 @@ const skeleton = (html: string) =>
   ])
 
 test('every page in the house has a sample here', () => {
-  const parts = ['methods/password/sign-in', 'methods/password/enrol']
+  const parts = [
+    'methods/password/sign-in',
+    'methods/password/enrol',
+    'methods/email-code/door',
+    'methods/email-code/code',
+  ]
   const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ejs') && !/^(layouts|partials|mail)\//.test(file))
     .map((file) => file.replace(/\.ejs$/, ''))

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../../test/support/dat
 import { createUnitOfWork, type Scope } from '../../db/unit-of-work.ts'
 import { parseEmail } from '../../lib/email.ts'
 import { createUserStore, type UserStore } from '../../users/store.ts'
-import type { SignInMethod } from '../method.ts'
+import type { Attempt, SignInMethod } from '../method.ts'
 import { createHasher, type Hasher } from './hasher.ts'
 import { createPasswordMethod } from './index.ts'
 
@@ -52,15 +52,31 @@ function watched(hasher: Hasher): Hasher {
 }
 
 const fieldsOf = (typed: Record<string, string>) => (name: string) => typed[name] ?? ''
-const verify = (email: string, password: string) =>
-  method.verify({ user: null, fields: fieldsOf({ email, password }), action: '', csrf: '', hint: '' })
+const attemptWith = (typed: Record<string, string>): Attempt => ({
+  user: null,
+  fields: fieldsOf(typed),
+  action: '',
+  csrf: '',
+  hint: '',
+  begun: null,
+  place: '',
+  clientName: null,
+  occasion: { at: new Date(), ip: '', userAgent: '' },
+  linkOf: (token) => token,
+})
+const verify = (email: string, password: string) => method.verify(attemptWith({ email, password }))
 
 async function enrol(password = PASSWORD) {
   const enrolment = await method.enrol!.prepare(fieldsOf({ password }), [EMAIL, 'Ada'])
   if (!enrolment.ok) return enrolment
-  const user = await users.createUser({ email: parseEmail(EMAIL)!, name: 'Ada' }, enrolment.credential)
+  const user = await users.createUser({
+    email: parseEmail(EMAIL)!,
+    name: 'Ada',
+    credential: enrolment.credential,
+    confirmed: true,
+  })
   work = { verified: [], hashed: 0 }
-  return { ...enrolment, user: user! }
+  return { ...enrolment, user }
 }
 
 const storedHash = async () =>
@@ -163,11 +179,7 @@ test('a weak password is refused without hashing', async () => {
 })
 
 test('one try is counted for the account by its canonical address, and for the network', () => {
-  const allowances = (email: string) =>
-    method.allowances(
-      { user: null, fields: fieldsOf({ email }), action: '', csrf: '', hint: '' },
-      '192.0.2.1',
-    )
+  const allowances = (email: string) => method.allowances(attemptWith({ email }), '192.0.2.1')
   expect(allowances(' ADA@Example.test')).toEqual([
     { limit: 'password_per_account', key: 'ada@example.test', endsWithSuccess: true },
     { limit: 'password_per_ip', key: '192.0.2.1' },

@@ -8,12 +8,11 @@ import { type Attempt, type Outcome, part, type SignInMethod } from '../method.t
 import type { Hasher } from './hasher.ts'
 import { isOverlong, judgePassword, normalizePassword, type PasswordRules } from './strength.ts'
 
-const signInForm = view<{
+const signInField = view<{
   action: string
-  csrf: string
-  email: string
+  focused: boolean
   errors: FieldError[]
-  forgotUrl: string | null
+  forgotUrl: string
 }>('methods/password/sign-in')
 const enrolField = view<{ errors: FieldError[]; minLength: number }>('methods/password/enrol')
 
@@ -52,9 +51,15 @@ export function createPasswordMethod({ users, hasher, rules, service }: Password
   return {
     id: 'password',
     step: 'first',
+    needsAddress: true,
     admit: hasher.admit,
-    show: ({ action, csrf, hint }, errors) =>
-      part(signInForm, { action, csrf, email: hint, errors, forgotUrl: null }),
+    show: ({ action, hint }, errors) =>
+      part(signInField, {
+        action,
+        focused: hint !== '' && errors.length === 0,
+        errors,
+        forgotUrl: '/forgot',
+      }),
     allowances({ fields }, network) {
       const typed = fields('email')
       const account = parseEmail(typed)?.canonical ?? typed

@@ -1,0 +1,80 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import type { Config } from '../config.ts'
+import type { Scope } from '../db/unit-of-work.ts'
+import type { Fields } from '../http/fields.ts'
+import { takeLinkToken } from '../http/link-token.ts'
+import { notFound } from '../http/problem.ts'
+import { seeOther, sendPage } from '../http/reply.ts'
+import type { Views } from '../http/view.ts'
+import { networkOf } from '../lib/networks.ts'
+import type { SignInMethod } from '../methods/method.ts'
+import { type Attempts, letterOnItsWay, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
+import type { Gate } from './gate.routes.ts'
+import { type Journey, journeyPath } from './journey.ts'
+import { linkPage } from './pages.ts'
+
+type Deps = { gate: Gate; attempts: Attempts; scope: Scope; views: Views; config: Config }
+
+/** Methods that send something first: sending it, and the page its link leads to. */
+export function beginRoutes(router: Router, { gate, attempts, scope, views, config }: Deps): void {
+  router.post('/method/:id/begin', (ctx) => begin(ctx, attempts.methodOf(ctx)))
+  router.get('/link', openLink)
+
+  async function begin(ctx: Context, method: SignInMethod) {
+    const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
+    if (!method.begin) throw notFound()
+    const trial = attempts.attempt(ctx, journey, { id: method.id, fields })
+    const allowances = method.allowances(trial, networkOf(ctx.ip))
+    const seconds = await gate.take(allowances)
+    if (seconds !== null) return waitForLetter(ctx, journey, { method, fields, seconds })
+
+    const start = async () => {
+      const result = await method.begin!(trial)
+      if (result.ok) await gate.keep(ctx, { method: method.id, begun: result.begun })
+      return result
+    }
+    const result = await gate.attempt(allowances, () => scope.transaction(start))
+    if (result.ok) return seeOther(ctx, journeyPath(journey.uid))
+    await gate.giveBack(allowances)
+    const [error] = result.errors
+    const tried = { method, fields, errors: result.errors, status: 422 }
+    return error?.field === 'code'
+      ? attempts.redraw(ctx, journey, tried)
+      : attempts.drawSignIn(ctx, journey, tried)
+  }
+
+  /** Whoever pressed twice is where they wanted to be. */
+  async function waitForLetter(
+    ctx: Context,
+    journey: Journey,
+    { method, fields, seconds }: { method: SignInMethod; fields: Fields; seconds: number },
+  ) {
+    const begun = journey.progress?.method === method.id ? journey.progress.begun : null
+    const isSame = begun && (fields('again') || begun.address === fields('email').trim())
+    const isWaiting = isSame && (await method.resume?.(begun))
+    ctx.set('Retry-After', String(seconds))
+    const error = { field: isWaiting ? 'code' : 'email', message: letterOnItsWay(seconds) }
+    const tried = { method, fields, errors: [error], status: 429 }
+    return isWaiting ? attempts.drawMethod(ctx, journey, tried) : attempts.drawSignIn(ctx, journey, tried)
+  }
+
+  /** Looking at a link does nothing: scanners of mail do it too. The button on this page posts it. */
+  async function openLink(ctx: Context) {
+    const token = takeLinkToken(ctx, config.ISSUER)
+    if (token === null) return
+    const journey = await gate.open(ctx)
+    const { progress } = journey
+    if (!progress || !SIGN_IN_PROMPTS.includes(journey.prompt)) return seeOther(ctx, journeyPath(journey.uid))
+    const { action, csrf } = attempts.attempt(ctx, journey, { id: progress.method, fields: nothingTyped })
+    const page = views.page(linkPage, {
+      title: 'One more step',
+      client: journey.client.own ? null : { name: journey.client.name },
+      address: progress.begun.address,
+      action,
+      csrf,
+      token,
+    })
+    sendPage(ctx, page)
+  }
+}

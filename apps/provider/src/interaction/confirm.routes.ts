@@ -1,0 +1,99 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import { Problem } from '../http/problem.ts'
+import { seeOther, sendPage } from '../http/reply.ts'
+import type { FieldError } from '../http/view.ts'
+import { networkOf } from '../lib/networks.ts'
+import { CODE_MESSAGES, codeAllowances, sendingAllowances } from '../methods/email-code/index.ts'
+import type { User } from '../users/user.ts'
+import { letterOnItsWay, tooManyTries } from './attempts.routes.ts'
+import type { Gate, InteractionDependencies } from './gate.routes.ts'
+import { type Journey, journeyPath } from './journey.ts'
+import { confirmPage } from './pages.ts'
+
+/** The prompt at which a person who is signed in has to confirm their address before they go on. */
+export const CONFIRM_PROMPT = 'confirm_address'
+
+type Deps = InteractionDependencies & { gate: Gate }
+
+export function confirmRoutes(router: Router, { gate, views, csrf, users, scope, confirmations }: Deps) {
+  router.post('/confirm/begin', send)
+  router.post('/confirm', confirm)
+
+  return { drawConfirm }
+
+  async function drawConfirm(
+    ctx: Context,
+    journey: Journey,
+    tried?: { errors: FieldError[]; status: number },
+  ) {
+    const { email } = await personOf(journey)
+    const errors = tried?.errors ?? []
+    const page = views.page(confirmPage, {
+      title: 'Confirm your address',
+      client: journey.client.own ? null : { name: journey.client.name, host: journey.client.host },
+      address: email,
+      action: journeyPath(journey.uid, '/confirm'),
+      again: journeyPath(journey.uid, '/confirm/begin'),
+      csrf: csrf.token(ctx),
+      errors,
+      cancel: gate.cancelOf(ctx, journey),
+    })
+    sendPage(ctx, page, tried?.status ?? 200)
+  }
+
+  async function send(ctx: Context) {
+    const { journey } = await gate.post(ctx, [CONFIRM_PROMPT])
+    const user = await personOf(journey)
+    const allowances = sendingAllowances(user.email, networkOf(ctx.ip))
+    const seconds = await gate.take(allowances)
+    if (seconds !== null) return tooMany(ctx, journey, { seconds, message: letterOnItsWay(seconds) })
+    const letter = {
+      clientName: journey.client.own ? null : journey.client.name,
+      occasion: gate.occasionOf(ctx),
+    }
+    await gate.attempt(allowances, () => scope.transaction(() => confirmations.send(user, letter)))
+    seeOther(ctx, journeyPath(journey.uid))
+  }
+
+  async function confirm(ctx: Context) {
+    const { journey, fields } = await gate.post(ctx, [CONFIRM_PROMPT])
+    const user = await personOf(journey)
+    const allowances = codeAllowances(user.email, networkOf(ctx.ip))
+    const seconds = await gate.take(allowances)
+    if (seconds !== null) return tooMany(ctx, journey, { seconds, message: tooManyTries(seconds) })
+    const checked = await gate.attempt(allowances, () => confirmations.check(user, { code: fields('code') }))
+    const done = checked.ok && (await finish(ctx, journey, { user, id: checked.id }))
+    if (done) return gate.succeed(allowances)
+    const reason = checked.ok ? 'over' : checked.reason
+    if (reason === 'incomplete') await gate.giveBack(allowances)
+    return drawConfirm(ctx, journey, {
+      errors: [{ field: 'code', message: CODE_MESSAGES[reason] }],
+      status: 422,
+    })
+  }
+
+  const finish = (ctx: Context, journey: Journey, { user, id }: { user: User; id: string }) =>
+    scope.transaction(async () => {
+      if (!(await confirmations.confirm(user, id))) return false
+      await gate.record(ctx, { type: 'address.confirmed', userId: user.id }, journey)
+      await gate.finish(ctx, journey, { [CONFIRM_PROMPT]: {} })
+      return true
+    })
+
+  function tooMany(
+    ctx: Context,
+    journey: Journey,
+    { seconds, message }: { seconds: number; message: string },
+  ) {
+    ctx.set('Retry-After', String(seconds))
+    return drawConfirm(ctx, journey, { errors: [{ field: 'code', message }], status: 429 })
+  }
+
+  async function personOf({ accountId }: Journey): Promise<User> {
+    const user = accountId ? await users.findUser(accountId) : null
+    if (!user)
+      throw new Problem(400, 'Nobody is signed in any more.', 'Go back to the app and sign in again.')
+    return user
+  }
+}
