@@ -157,7 +157,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const { version } = keyring
   const watch = watchKeyring({ keys, version, everyMs: KEYS_EVERY, notifications, log, onChange: swap })
 
-  const retention = repeat(createRetention({ database, policy: policy.retention, log }), log)
+  const retention = repeat(createRetention({ database, policy, log }), log)
 
   function swap(next: Keyring) {
     answer = furnish(next).answer

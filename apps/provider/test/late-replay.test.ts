@@ -19,7 +19,7 @@ const A_WHILE = 3 * 3600
 const clear = () =>
   createRetention({
     database: server.database,
-    policy: server.config.policy.retention,
+    policy: server.config.policy,
     log: silentLog,
   }).run(new AbortController().signal)
 

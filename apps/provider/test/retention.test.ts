@@ -34,7 +34,7 @@ afterAll(() => server.close())
 const clear = () =>
   createRetention({
     database: server.database,
-    policy: server.config.policy.retention,
+    policy: server.config.policy,
     log: silentLog,
     rest: async () => {},
   }).run(new AbortController().signal)

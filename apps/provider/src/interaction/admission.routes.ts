@@ -10,10 +10,7 @@ type Proof = Extract<Outcome, { ok: true }>
 export type Admission = ReturnType<typeof createAdmission>
 
 /** How a person who proved who they are goes in, by whichever door. */
-export function createAdmission(
-  gate: Gate,
-  { browsers, outbox, audit, scope, config }: InteractionDependencies,
-) {
+export function createAdmission(gate: Gate, { browsers, outbox, scope, config }: InteractionDependencies) {
   return { admit, claimAndAdmit }
 
   /** Refused when the proof was good, but somebody else brought it first. */

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import type { Fields } from '../http/fields.ts'
 import { takeLinkToken } from '../http/link-token.ts'
-import { notFound } from '../http/problem.ts'
+import { notFound, Problem } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import type { Views } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
@@ -63,7 +63,7 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
   async function openLink(ctx: Context) {
     const token = takeLinkToken(ctx, config.ISSUER)
     if (token === null) return
-    const journey = await gate.open(ctx)
+    const journey = await gate.open(ctx).catch(elsewhere)
     const { progress } = journey
     if (!progress || !SIGN_IN_PROMPTS.includes(journey.prompt)) return seeOther(ctx, journeyPath(journey.uid))
     const { action, csrf } = attempts.attempt(ctx, journey, { id: progress.method, fields: nothingTyped })
@@ -77,4 +77,15 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
     })
     sendPage(ctx, page)
   }
+}
+
+/** Whoever reads mail on another device than they sign in on. */
+function elsewhere(error: unknown): never {
+  if (!(error instanceof Problem) || error.status !== 400) throw error
+  throw new Problem(
+    422,
+    'This link opens only in the browser that asked for it.',
+    'Go back there and type the code from the letter. If that took too long, begin again in the app.',
+    { cause: error },
+  )
 }

@@ -73,13 +73,14 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
     })
   }
 
-  const finish = (ctx: Context, journey: Journey, { user, id }: { user: User; id: string }) =>
-    scope.transaction(async () => {
+  function finish(ctx: Context, journey: Journey, { user, id }: { user: User; id: string }) {
+    return scope.transaction(async () => {
       if (!(await confirmations.confirm(user, id))) return false
       await gate.record(ctx, { type: 'address.confirmed', userId: user.id }, journey)
       await gate.finish(ctx, journey, { [CONFIRM_PROMPT]: {} })
       return true
     })
+  }
 
   function tooMany(
     ctx: Context,

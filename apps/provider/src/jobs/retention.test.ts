@@ -5,7 +5,10 @@ import { DAY, HOUR } from '../lib/clock.ts'
 import { type Log, silentLog } from '../lib/log.ts'
 import { createRetention } from './retention.ts'
 
-const POLICY = { expired: HOUR, audit: 365 * DAY, audit_ip: 90 * DAY }
+const POLICY = {
+  retention: { expired: HOUR, audit: 365 * DAY, audit_ip: 90 * DAY },
+  registration: { open: true, confirmation: 'first' as const, unconfirmed: 3 * DAY },
+}
 const ROWS = 50
 
 let place: TestDatabase
@@ -48,8 +51,8 @@ test('one run goes through everything that is kept, and says what it did in one 
   await job.run(going())
   await job.run(going())
   expect(lines).toEqual([
-    { level: 'info', what: { artifacts: ROWS, limits: 1, events: 1, addresses: 1 } },
-    { level: 'debug', what: { artifacts: 0, limits: 0, events: 0, addresses: 0 } },
+    { level: 'info', what: { artifacts: ROWS, limits: 1, challenges: 0, unconfirmed: 0, events: 1, addresses: 1 } },
+    { level: 'debug', what: { artifacts: 0, limits: 0, challenges: 0, unconfirmed: 0, events: 0, addresses: 0 } },
   ])
 })
 

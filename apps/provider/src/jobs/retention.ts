@@ -1,4 +1,4 @@
-// Ends what nobody needs any more: what has expired, counters whose time is over, addresses and events of the audit log.
+// Ends what nobody needs any more: what has expired, counters whose time is over, accounts never confirmed, old events.
 import { type Position, removeExpired } from '../artifacts/retention.store.ts'
 import { type Place, removeOld, shortenAddresses } from '../audit/retention.store.ts'
 import type { Policy } from '../config.ts'
@@ -6,12 +6,13 @@ import type { Connection, Database } from '../db/database.ts'
 import { MINUTE } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { removeSpent } from '../limits/retention.store.ts'
+import { removeOver, removeUnconfirmed } from '../users/retention.store.ts'
 import type { Job } from './repeat.ts'
 import { createWalk, type Rest, restNineTenths, type Walk } from './steps.ts'
 
 type Dependencies = {
   database: Pick<Database, 'inTurn'>
-  policy: Policy['retention']
+  policy: Pick<Policy, 'retention' | 'registration'>
   log: Log
   rest?: Rest
   /** Rows to a step. */
@@ -24,15 +25,18 @@ const SIZE = 1000
 
 export function createRetention(deps: Dependencies): Job {
   const { database, policy, log, rest = restNineTenths, size = SIZE } = deps
-  const margin = policy.expired
+  const { expired: margin, audit, audit_ip } = policy.retention
+  const { unconfirmed } = policy.registration
   const walks: Record<string, Walk> = {
     artifacts: createWalk<Position>((connection, after) =>
       removeExpired(connection, { after, margin, size }),
     ),
     limits: createWalk<string>((connection, after) => removeSpent(connection, { after, margin, size })),
-    events: createWalk((connection) => removeOld(connection, { keep: policy.audit, size })),
+    challenges: createWalk<string>((connection, after) => removeOver(connection, { after, margin, size })),
+    unconfirmed: createWalk((connection) => removeUnconfirmed(connection, { keep: unconfirmed, size })),
+    events: createWalk((connection) => removeOld(connection, { keep: audit, size })),
     addresses: createWalk<Place>((connection, after) =>
-      shortenAddresses(connection, { after, keep: policy.audit_ip, size }),
+      shortenAddresses(connection, { after, keep: audit_ip, size }),
     ),
   }
 

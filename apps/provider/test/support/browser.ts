@@ -95,17 +95,20 @@ function nextOf(response: Response, text: string, url: URL): string | null {
 
 const sameOrigin = (a: string, b: string) => new URL(a).origin === new URL(b).origin
 
+/** Each address a form can be posted to: its own, and those of its buttons. */
 export function formsOf(page: Page): { action: string; fields: Record<string, string> }[] {
-  return [...page.text.matchAll(/<form([^>]*)>([\s\S]*?)<\/form>/g)].map(
-    ([, attributes = '', body = '']) => ({
-      action: new URL(decode(/action="([^"]*)"/.exec(attributes)?.[1] ?? ''), page.url).href,
-      fields: Object.fromEntries(
+  return [...page.text.matchAll(/<form([^>]*)>([\s\S]*?)<\/form>/g)].flatMap(
+    ([, attributes = '', body = '']) => {
+      const buttons = [...body.matchAll(/<button[^>]*formaction="([^"]*)"/g)].map(([, action = '']) => action)
+      const actions = [/action="([^"]*)"/.exec(attributes)?.[1] ?? '', ...buttons]
+      const fields = Object.fromEntries(
         [...body.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([input]) => [
           decode(/name="([^"]*)"/.exec(input)?.[1] ?? ''),
           decode(/value="([^"]*)"/.exec(input)?.[1] ?? ''),
         ]),
-      ),
-    }),
+      )
+      return actions.map((action) => ({ action: new URL(decode(action), page.url).href, fields }))
+    },
   )
 }
 
