@@ -12,6 +12,7 @@ import { type Config, ConfigError } from './config.ts'
 import { type Database, pingDatabase } from './db/database.ts'
 import { isDatabaseUnavailable } from './db/unavailable.ts'
 import { createUnitOfWork } from './db/unit-of-work.ts'
+import { mailboxRoutes } from './dev/mailbox.routes.ts'
 import { createAssets } from './http/assets.ts'
 import { createCsrf } from './http/csrf.ts'
 import { errorPages } from './http/error-pages.ts'
@@ -21,6 +22,7 @@ import { createKnownBrowsers } from './http/known-browsers.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { createViews } from './http/view.ts'
 import { interactionRoutes } from './interaction/routes.ts'
+import { deliverLetters, PATIENCE } from './jobs/letters.ts'
 import { repeat } from './jobs/repeat.ts'
 import { createRetention } from './jobs/retention.ts'
 import { createKeyStore, type Keyring } from './keys/store.ts'
@@ -29,6 +31,7 @@ import { type Clock, SECOND } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { Sealer } from './lib/seal.ts'
 import { createLimits } from './limits/store.ts'
+import { createMail } from './mail/mail.ts'
 import { createMailedCodes } from './methods/email-code/codes.ts'
 import { createConfirmations } from './methods/email-code/confirmation.ts'
 import { createMailbox } from './methods/email-code/mailbox.ts'
@@ -78,6 +81,8 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const keys = createKeyStore({ scope, sealer, now })
   const assets = createAssets(path.join(VIEWS, 'assets'))
   const views = createViews(VIEWS, assets, branding)
+  const mail = createMail({ config, database, work: scope, sealer, views, log, now, patience: PATIENCE })
+  const { outbox } = mail
   const csrf = createCsrf(config.ISSUER, sealer.derive('csrf'))
   const { slots = hashingSlots(config.WEB_CONCURRENCY), queue, wait } = policy.hashing
   const hasher = createHasher({ slots, queue, waitMs: wait })
@@ -141,6 +146,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
       ...interactionRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
       accountRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
     ]
+    if (mail.mailbox) pages.push(mailboxRoutes({ ...shared, mailbox: mail.mailbox }))
     for (const router of pages) provider.use(router.routes())
     const handle = provider.callback()
     const answer: RequestListener = (req, res) => void (published.answer(req, res) || handle(req, res))
@@ -158,6 +164,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const watch = watchKeyring({ keys, version, everyMs: KEYS_EVERY, notifications, log, onChange: swap })
 
   const retention = repeat(createRetention({ database, policy, log }), log)
+  const letters = deliverLetters({ ...mail, embedded: database.embedded, notifications, log })
 
   function swap(next: Keyring) {
     answer = furnish(next).answer
@@ -169,9 +176,10 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     drain: () => {
       draining = true
     },
-    close: () => {
+    async close() {
       watch.stop()
-      return retention.stop()
+      await Promise.all([retention.stop(), letters.stop()])
+      mail.close()
     },
   }
 }

@@ -275,7 +275,9 @@ describe('a person who asks for a code', () => {
     })
     const statuses = await Promise.all(guesses)
     expect(statuses.filter((status) => status === 422 || status === 429)).toHaveLength(300)
-    const { rows } = await server.database.pool.query('select attempts from challenges where binding = $1', [email])
+    const { rows } = await server.database.pool.query('select attempts from challenges where binding = $1', [
+      email,
+    ])
     expect(rows).toEqual([{ attempts: 5 }])
   })
 

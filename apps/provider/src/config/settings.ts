@@ -64,6 +64,15 @@ export const SETTINGS = {
     'made and kept in `DATA_DIR` in development',
     true,
   ),
+  SMTP_URL: setting(
+    z
+      .string()
+      .regex(/^smtps?:\/\//, 'must begin with smtp:// or smtps://')
+      .optional(),
+    'mail server: `smtps://user:password@host`, or `smtp://` with STARTTLS where the server offers it (`?requireTLS=true` insists). Absent in development: letters go to `/dev/mailbox`. Required in production',
+    '–',
+    true,
+  ),
   TRUSTED_PROXIES: setting(
     networks.optional(),
     'addresses or CIDR ranges whose `X-Forwarded-*` headers are believed',

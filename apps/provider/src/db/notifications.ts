@@ -28,6 +28,9 @@ export async function notify(scope: Scope, topic: string): Promise<void> {
   await scope.client.$executeRaw`select pg_notify(${CHANNEL}, ${topic})`
 }
 
+/** The same as an expression of SQL: whatever statement evaluates it tells every instance when it is committed. */
+export const notification = (topic: string): string => `pg_notify('${CHANNEL}', '${topic}')`
+
 /** For a database that has one backend, and hence nobody to hear from. */
 export const noNotifications: Notifications = { subscribe: () => () => {}, close: () => {} }
 

@@ -77,6 +77,9 @@ function compile(root: string, name: string): ejs.TemplateFunction {
     _with: false,
     // Partials are read and compiled once.
     cache: true,
-    rmWhitespace: true,
+    ...(name.endsWith('.text') ? { escape: asItIs } : { rmWhitespace: true }),
   }) as ejs.TemplateFunction
 }
+
+/** Plain text has no markup to guard, and its empty lines mean something. */
+const asItIs = (value: unknown) => String(value)

@@ -51,8 +51,14 @@ test('one run goes through everything that is kept, and says what it did in one 
   await job.run(going())
   await job.run(going())
   expect(lines).toEqual([
-    { level: 'info', what: { artifacts: ROWS, limits: 1, challenges: 0, unconfirmed: 0, events: 1, addresses: 1 } },
-    { level: 'debug', what: { artifacts: 0, limits: 0, challenges: 0, unconfirmed: 0, events: 0, addresses: 0 } },
+    {
+      level: 'info',
+      what: { artifacts: ROWS, limits: 1, challenges: 0, unconfirmed: 0, events: 1, addresses: 1 },
+    },
+    {
+      level: 'debug',
+      what: { artifacts: 0, limits: 0, challenges: 0, unconfirmed: 0, events: 0, addresses: 0 },
+    },
   ])
 })
 

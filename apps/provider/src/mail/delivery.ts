@@ -1,0 +1,78 @@
+// One try to deliver one letter: load, open, compose, send, forget.
+import type { Log } from '../lib/log.ts'
+import type { Sealer } from '../lib/seal.ts'
+import type { Compose } from './compose.ts'
+import type { DeliveryStore, WaitingLetter } from './delivery.store.ts'
+import { openLetter } from './outbox.store.ts'
+import { Refused, type Transport } from './transport.ts'
+
+/** `done`: nothing is left to do. `later`: worth another try. `dead`: given up, for the operator to see. */
+export type Outcome = { status: 'done' } | { status: 'later' | 'dead'; why: string }
+
+export type Deliver = (id: string) => Promise<Outcome>
+
+type Dependencies = {
+  store: DeliveryStore
+  sealer: Sealer
+  compose: Compose
+  transport: Transport
+  /** Milliseconds for which a letter is tried. */
+  patience: number
+  log: Log
+}
+
+const DONE: Outcome = { status: 'done' }
+
+/** Neither the log nor the reason ever names a recipient, a code or a link. @throws errors of the database */
+export function createDelivery({ store, sealer, compose, transport, patience, log }: Dependencies): Deliver {
+  let isFailing = false
+
+  async function send(letter: WaitingLetter): Promise<Outcome> {
+    const { id, kind } = letter
+    try {
+      const message = compose(id, openLetter(sealer, id, letter.sealed))
+      const kept = await transport.send(message)
+      await store.markSent(id, kept)
+      if (isFailing) log.info('letters are delivered again')
+      isFailing = false
+      return DONE
+    } catch (error) {
+      const why = reasonOf(error)
+      if (error instanceof Refused || letter.isOld) return giveUp(letter, why)
+      log[isFailing ? 'debug' : 'warn'](
+        { letter: id, kind, reason: why },
+        'a letter could not be delivered yet',
+      )
+      isFailing = true
+      return { status: 'later', why }
+    }
+  }
+
+  async function giveUp({ id, kind }: WaitingLetter, why: string): Promise<Outcome> {
+    await store.giveUp(id, why)
+    log.warn({ letter: id, kind, reason: why }, 'a letter was given up; `mail list` shows it')
+    return { status: 'dead', why }
+  }
+
+  return async (id) => {
+    const letter = await store.findWaiting(id, patience)
+    if (!letter) return DONE
+    if (!letter.isUseless) return send(letter)
+    await store.drop(id)
+    log.warn(
+      { letter: id, kind: letter.kind },
+      'a letter could not be delivered in time and is of no use any more',
+    )
+    return DONE
+  }
+}
+
+type SmtpError = { code?: unknown; responseCode?: unknown }
+
+/** By codes alone: what a mail server says often repeats the address. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Refused) return error.message
+  const { code, responseCode } = error as SmtpError
+  const codes = [code, responseCode].filter((part) => part !== undefined).map(String)
+  return codes.join(' ') || (error instanceof Error ? error.name : 'unknown')
+}

@@ -1,0 +1,22 @@
+import type { Content, LetterKind } from './letter.ts'
+
+const LINK = 'https://id.example.com/verify#a-secret'
+const FORGOT = 'https://id.example.com/forgot'
+
+/** One of each kind: composed at start, so that a letter that cannot be stops that instead of its reader. */
+export const SAMPLES: { [Kind in LetterKind]: Extract<Content, { kind: Kind }> } = {
+  code: { kind: 'code', code: '123456', link: LINK, validMs: 600_000, clientName: 'Notes' },
+  address_in_use: { kind: 'address_in_use', wanted: 'account', signInUrl: LINK, forgotUrl: FORGOT },
+  reset_link: { kind: 'reset_link', link: LINK, validMs: 1_800_000 },
+  new_browser: { kind: 'new_browser', forgotUrl: FORGOT },
+  password_changed: { kind: 'password_changed', how: 'changed', forgotUrl: FORGOT },
+  address_changed: {
+    kind: 'address_changed',
+    newAddress: 'a***@example.org',
+    undoLink: LINK,
+    validMs: 604_800_000,
+  },
+  address_restored: { kind: 'address_restored', forgotUrl: FORGOT },
+  password_locked: { kind: 'password_locked', waitMs: 900_000, forgotUrl: FORGOT },
+  password_disabled: { kind: 'password_disabled', forgotUrl: FORGOT },
+}

@@ -1,0 +1,31 @@
+// Letters, read where the server in development shows them.
+import { expect } from '@playwright/test'
+import { URLS } from './stack.ts'
+
+export type Letter = { id: string; at: string; to: string; subject: string; text: string; html: string }
+
+/** Newest first. */
+export async function lettersTo(address: string): Promise<Letter[]> {
+  const answer = await fetch(`${URLS.provider}/dev/mailbox.json?to=${encodeURIComponent(address)}`)
+  return (await answer.json()) as Letter[]
+}
+
+/** The newest letter, as soon as there are `count`. */
+export async function waitForLetter(address: string, count = 1): Promise<Letter> {
+  await expect.poll(async () => (await lettersTo(address)).length).toBeGreaterThanOrEqual(count)
+  return (await lettersTo(address))[0]!
+}
+
+/** The code that its subject begins with. */
+export function codeIn({ subject }: Letter): string {
+  const [, code] = /^(\d{6,8}) /.exec(subject) ?? []
+  if (!code) throw new Error(`no code in front of: ${subject}`)
+  return code
+}
+
+/** The first link: it stands alone on a line of the text. */
+export function linkIn({ text }: Letter): string {
+  const [link] = /^https?:\/\/\S+$/m.exec(text) ?? []
+  if (!link) throw new Error(`no link on a line of its own in:\n${text}`)
+  return link
+}
