@@ -35,6 +35,9 @@ Object.assign(process.env, {
   ISSUER: `http://127.0.0.1:${port}`,
   NODE_ENV: 'production',
   SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+  // No letter is written here.
+  SMTP_URL: 'smtp://127.0.0.1:1',
+  MAIL_FROM: 'no-reply@example.com',
 })
 
 const statements = countStatements()

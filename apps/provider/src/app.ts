@@ -22,7 +22,7 @@ import { createKnownBrowsers } from './http/known-browsers.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { createViews } from './http/view.ts'
 import { interactionRoutes } from './interaction/routes.ts'
-import { deliverLetters, PATIENCE } from './jobs/letters.ts'
+import { DELIVERY, deliverLetters } from './jobs/letters.ts'
 import { repeat } from './jobs/repeat.ts'
 import { createRetention } from './jobs/retention.ts'
 import { createKeyStore, type Keyring } from './keys/store.ts'
@@ -81,7 +81,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const keys = createKeyStore({ scope, sealer, now })
   const assets = createAssets(path.join(VIEWS, 'assets'))
   const views = createViews(VIEWS, assets, branding)
-  const mail = createMail({ config, database, work: scope, sealer, views, log, now, patience: PATIENCE })
+  const mail = createMail({ config, database, work: scope, sealer, views, log, now, delivery: DELIVERY })
   const { outbox } = mail
   const csrf = createCsrf(config.ISSUER, sealer.derive('csrf'))
   const { slots = hashingSlots(config.WEB_CONCURRENCY), queue, wait } = policy.hashing

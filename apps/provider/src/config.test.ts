@@ -15,6 +15,8 @@ const PRODUCTION = {
   ISSUER: 'https://id.example.com',
   SECRET_KEY: KEY,
   DATABASE_URL: 'postgresql://db/anteroom',
+  SMTP_URL: 'smtps://mail.example.com',
+  MAIL_FROM: 'Anteroom <no-reply@example.com>',
 }
 
 let files = 0
@@ -341,13 +343,51 @@ describe('a secret', () => {
   )
 })
 
+describe('mail', () => {
+  const smtp = { SMTP_URL: 'smtp://localhost:25', MAIL_FROM: 'no-reply@example.com' }
+
+  test.each([
+    ['no-reply@example.com', '', 'no-reply@example.com'],
+    ['Ada’s Room <no-reply@example.com>', 'Ada’s Room', 'no-reply@example.com'],
+    ['"Room, the" <no-reply@bücher.example>', 'Room, the', 'no-reply@xn--bcher-kva.example'],
+  ])('a sender may be written as %s', (MAIL_FROM, name, address) =>
+    expect(readConfig({ MAIL_FROM }).MAIL_FROM).toEqual({ name, address }),
+  )
+
+  test.each([
+    'nobody',
+    'a@example.com, b@example.com',
+    'A <a@example.com>\nBcc: b@example.com',
+    'A <b <c@d.e>>',
+  ])('a sender may not be written as %s', (MAIL_FROM) =>
+    expect(problemsOf(() => readConfig({ MAIL_FROM }))).toEqual([expect.stringMatching(/^MAIL_FROM: /)]),
+  )
+
+  test('a mail server needs a sender, and DKIM all of its parts', () => {
+    expect(readConfig(smtp)).toMatchObject({ SMTP_URL: 'smtp://localhost:25' })
+    expect(problemsOf(() => readConfig({ SMTP_URL: smtp.SMTP_URL }))).toEqual([
+      'MAIL_FROM: is required with SMTP_URL',
+    ])
+    expect(problemsOf(() => readConfig({ ...smtp, SMTP_URL: 'https://x' }))).toHaveLength(1)
+    const problems = problemsOf(() => readConfig({ ...smtp, SMTP_DKIM_DOMAIN: 'example.com' }))
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(['SMTP_DKIM_SELECTOR', 'SMTP_DKIM_KEY'])
+    expect(problemsOf(() => readConfig({ ...smtp, SMTP_DKIM_KEY: 'no key' }))).not.toEqual([])
+  })
+})
+
 describe('in production', () => {
   test('everything needed being there, Anteroom starts', () =>
     expect(readConfig(PRODUCTION).production).toBe(true))
 
   test('T132: what is convenient in development is refused, all of it together', () => {
     const problems = problemsOf(() => readConfig({ NODE_ENV: 'production', ISSUER: 'http://id.example.com' }))
-    expect(problems.map((problem) => problem.split(':')[0])).toEqual(['ISSUER', 'SECRET_KEY', 'DATABASE_URL'])
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'ISSUER',
+      'SECRET_KEY',
+      'DATABASE_URL',
+      'SMTP_URL',
+      'MAIL_FROM',
+    ])
   })
 
   test('the embedded database is used where its folder is set on purpose', () => {

@@ -38,6 +38,7 @@ export function readConfig(env: Environment): Config {
   if (!parsed.success) problems.push(...parsed.error.issues.map(describeIssue))
   if (values.WEB_CONCURRENCY > 1 && !values.DATABASE_URL)
     problems.push('WEB_CONCURRENCY: more than 1 needs DATABASE_URL, the embedded database serves one process')
+  problems.push(...mailProblems(values))
   if (production) problems.push(...productionProblems(values))
   if (problems.length || !parsed.success) throw new ConfigError(problems)
   return { ...values, ...parsed.data, production, DATA_DIR: values.DATA_DIR ?? './.data' }
@@ -112,5 +113,18 @@ function productionProblems(settings: Settings): string[] {
     !settings.DATABASE_URL &&
       !settings.DATA_DIR &&
       'DATABASE_URL: is required in production, or set DATA_DIR on purpose for the embedded database',
+    !settings.SMTP_URL && 'SMTP_URL: is required in production, people are sent letters',
+    !settings.SMTP_URL && !settings.MAIL_FROM && 'MAIL_FROM: is required in production',
   ].filter((problem) => typeof problem === 'string')
+}
+
+function mailProblems({ SMTP_URL, MAIL_FROM, ...settings }: Settings): string[] {
+  const dkim = ['SMTP_DKIM_DOMAIN', 'SMTP_DKIM_SELECTOR', 'SMTP_DKIM_KEY'] as const
+  const absent = dkim.filter((name) => !settings[name])
+  return [
+    ...(SMTP_URL && !MAIL_FROM ? ['MAIL_FROM: is required with SMTP_URL'] : []),
+    ...(absent.length < dkim.length
+      ? absent.map((name) => `${name}: DKIM needs all of ${dkim.join(', ')}`)
+      : []),
+  ]
 }

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase, realPostgresUrl, type TestDatabase } from './support/database.ts'
 import { startLoad } from './support/load.ts'
-import { type Place, preparePlace, type Run } from './support/process.ts'
+import { NO_MAIL_SERVER, type Place, preparePlace, type Run } from './support/process.ts'
 import { sendRaw } from './support/raw.ts'
 import { CLIENTS } from './support/server.ts'
 
@@ -93,7 +93,7 @@ describe.skipIf(!hasServer)('two workers (the embedded database serves one proce
   })
 
   test('on SIGTERM send people elsewhere, let the answers under way out, and leave nothing behind', async () => {
-    const { child, ended, both } = await start({ NODE_ENV: 'production' })
+    const { child, ended, both } = await start({ NODE_ENV: 'production', ...NO_MAIL_SERVER })
     const underWay = await beginRequest()
     child.kill('SIGTERM')
     await vi.waitFor(async () => {

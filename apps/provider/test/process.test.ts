@@ -51,14 +51,15 @@ test('a client the protocol does not allow is told by name, with 78', async () =
   expect(output()).toMatch(/clients: app: .*redirect_uris/)
 })
 
-test('production refuses plain http, a missing key and a missing database', async () => {
+test('production refuses plain http, a missing key, a missing database and missing mail', async () => {
   const { ended, output } = place.start({
     NODE_ENV: 'production',
     ISSUER: 'http://id.example.com',
     DATA_DIR: '',
   })
   expect(await ended).toBe(78)
-  for (const name of ['ISSUER', 'SECRET_KEY', 'DATABASE_URL']) expect(output()).toContain(name)
+  for (const name of ['ISSUER', 'SECRET_KEY', 'DATABASE_URL', 'SMTP_URL', 'MAIL_FROM'])
+    expect(output()).toContain(name)
 })
 
 test('a second process on the same data folder is refused in one sentence', async () => {

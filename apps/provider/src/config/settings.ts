@@ -1,5 +1,7 @@
 // What the environment may say, and the file as well. The README's table is made from this one.
+import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
+import { parseSender } from '../lib/email.ts'
 import { parseNetworks } from '../lib/networks.ts'
 import { origin } from './parts.ts'
 
@@ -17,6 +19,20 @@ const networks = z.string().transform((text, ctx) => {
     ctx.addIssue({ code: 'custom', message: 'must be a comma-separated list of addresses or CIDR ranges' })
   return parsed ?? z.NEVER
 })
+
+const sender = z.string().transform((text, ctx) => {
+  const parsed = parseSender(text)
+  if (!parsed) ctx.addIssue({ code: 'custom', message: 'must be an address, or Name <address>' })
+  return parsed ?? z.NEVER
+})
+
+const privateKey = z.string().refine((text) => {
+  try {
+    return createPrivateKey(text).asymmetricKeyType !== undefined
+  } catch {
+    return false
+  }
+}, 'must be a private key in PEM')
 
 type Setting = { schema: z.ZodType; about: string; shown: string; secret?: boolean }
 const setting = <S extends z.ZodType>(schema: S, about: string, shown = '–', secret = false) => ({
@@ -67,12 +83,31 @@ export const SETTINGS = {
   SMTP_URL: setting(
     z
       .string()
-      .regex(/^smtps?:\/\//, 'must begin with smtp:// or smtps://')
+      .refine(
+        (text) => /^smtps?:\/\/./.test(text) && URL.canParse(text),
+        'must begin with smtp:// or smtps://',
+      )
       .optional(),
-    'mail server: `smtps://user:password@host`, or `smtp://` with STARTTLS where the server offers it (`?requireTLS=true` insists). Absent in development: letters go to `/dev/mailbox`. Required in production',
+    'mail server: `smtps://user:password@host`, or `smtp://` with STARTTLS where the server offers it; `?requireTLS=true` insists on it. Absent in development: letters go to `/dev/mailbox`. Required in production',
     '–',
     true,
   ),
+  MAIL_FROM: setting(
+    sender.optional(),
+    'sender of letters: `Anteroom <no-reply@example.com>`. Required with `SMTP_URL`',
+  ),
+  SMTP_DKIM_DOMAIN: setting(
+    z.hostname().optional(),
+    'signs letters for this domain (DKIM), where the mail server does not; with the two below',
+  ),
+  SMTP_DKIM_SELECTOR: setting(
+    z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/i, 'must be a name as in DNS')
+      .optional(),
+    'selector of the public key in DNS',
+  ),
+  SMTP_DKIM_KEY: setting(privateKey.optional(), 'private key, PEM', '–', true),
   TRUSTED_PROXIES: setting(
     networks.optional(),
     'addresses or CIDR ranges whose `X-Forwarded-*` headers are believed',

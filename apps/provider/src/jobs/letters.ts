@@ -38,11 +38,8 @@ export const PACE: Pace = {
 /** Nobody tells of a letter there. */
 const LOOK_EMBEDDED = SECOND / 2
 
-/** How long a letter is tried. */
-export const PATIENCE = DAY
-
-/** One slow recipient takes one of them. As many connections to the mail server are of use. */
-export const AT_ONCE = 5
+/** How long a letter is tried, in milliseconds, and how many at once: one slow recipient takes one of these places. */
+export const DELIVERY = { patience: DAY, atOnce: 5 }
 
 const LETTERS = 'letters'
 const DEAD = 'letters.dead'
@@ -74,7 +71,7 @@ export function deliverLetters(deps: Dependencies): { stop(): Promise<void> } {
       try {
         await boss.start()
         await makeQueues(boss, pace)
-        for (let count = 0; count < AT_ONCE; count++) await hire()
+        for (let count = 0; count < DELIVERY.atOnce; count++) await hire()
         await boss.work<Job['data']>(DEAD, polling(pace), bury)
         return
       } catch (error) {

@@ -28,3 +28,14 @@ function isDomain(domain: string): boolean {
   const labels = domain.split('.')
   return domain.length > 0 && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1)!)
 }
+
+// RFC 5322, section 3.4, without comments: `Anteroom <no-reply@example.com>`, the name perhaps in quotes.
+const NAMED = /^(?:"([^"\\<>]{1,100})"|([^"\\<>@]{1,100}))\s*<([^<>]+)>$/
+
+/** A sender as people write one: an address, or a name and the address in angle brackets. Null when it is none. */
+export function parseSender(text: string): { name: string; address: string } | null {
+  if (/\p{Cc}/u.test(text)) return null
+  const [, quoted, plain, inside] = NAMED.exec(text.trim()) ?? []
+  const email = parseEmail(inside ?? text)
+  return email && { name: (quoted ?? plain ?? '').trim(), address: email.address }
+}

@@ -1,4 +1,6 @@
 // One try to deliver one letter: load, open, compose, send, forget.
+import { setTimeout } from 'node:timers/promises'
+import { MINUTE } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Sealer } from '../lib/seal.ts'
 import type { Compose } from './compose.ts'
@@ -21,6 +23,9 @@ type Dependencies = {
   log: Log
 }
 
+/** Less than a job may take before it is anybody's again. */
+const LONGEST_TRY = 4 * MINUTE
+
 const DONE: Outcome = { status: 'done' }
 
 /** Neither the log nor the reason ever names a recipient, a code or a link. @throws errors of the database */
@@ -31,7 +36,7 @@ export function createDelivery({ store, sealer, compose, transport, patience, lo
     const { id, kind } = letter
     try {
       const message = compose(id, openLetter(sealer, id, letter.sealed))
-      const kept = await transport.send(message)
+      const kept = await inTime(transport.send(message))
       await store.markSent(id, kept)
       if (isFailing) log.info('letters are delivered again')
       isFailing = false
@@ -65,6 +70,16 @@ export function createDelivery({ store, sealer, compose, transport, patience, lo
     )
     return DONE
   }
+}
+
+/** A server that says a little every now and then keeps no place for ever. What it does with the letter then, nobody knows. */
+async function inTime<T>(sending: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const late = setTimeout(LONGEST_TRY, undefined, { signal: over.signal, ref: false }).then(() => {
+    throw Object.assign(new Error('the try took too long'), { code: 'ETIMEDOUT' })
+  })
+  late.catch(() => {})
+  return Promise.race([sending, late]).finally(() => over.abort())
 }
 
 type SmtpError = { code?: unknown; responseCode?: unknown }

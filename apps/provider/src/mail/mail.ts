@@ -12,7 +12,8 @@ import { createDelivery, type Deliver } from './delivery.ts'
 import type { Outbox } from './letter.ts'
 import { createOutbox } from './outbox.store.ts'
 import { createPlaces } from './place.ts'
-import { createMailboxTransport, type Sender, type Transport } from './transport.ts'
+import { createSmtpTransport, type SmtpOptions } from './smtp.ts'
+import { createMailboxTransport, type Transport } from './transport.ts'
 
 /** What the development mailbox reads. */
 export type Mailbox = Pick<DeliveryStore, 'listMessages' | 'findMessage'>
@@ -34,20 +35,12 @@ type Dependencies = {
   views: Views
   log: Log
   now: Clock
-  /** Milliseconds for which a letter is tried. */
-  patience: number
+  /** For how many milliseconds a letter is tried, and how many are on their way at once. */
+  delivery: { patience: number; atOnce: number }
 }
 
-export function createMail({
-  config,
-  database,
-  work,
-  sealer,
-  views,
-  log,
-  now,
-  patience,
-}: Dependencies): Mail {
+export function createMail(deps: Dependencies): Mail {
+  const { config, database, work, sealer, views, log, now, delivery } = deps
   const store = createDeliveryStore(database.pool)
   const compose = createCompose({
     views,
@@ -55,17 +48,24 @@ export function createMail({
     service: config.branding.name,
     placeOf: createPlaces(),
   })
-  const transport = createTransport(config, log)
+  const transport = createTransport(config, delivery.atOnce, log)
   return {
     outbox: createOutbox(work, { sealer, now }),
     store,
-    deliver: createDelivery({ store, sealer, compose, transport, patience, log }),
+    deliver: createDelivery({ store, sealer, compose, transport, patience: delivery.patience, log }),
     mailbox: config.production || config.SMTP_URL ? null : store,
     close: transport.close,
   }
 }
 
-function createTransport({ ISSUER, branding }: Config, log: Log): Transport {
-  const from: Sender = { name: branding.name, address: `no-reply@${new URL(ISSUER).hostname}` }
+function createTransport(config: Config, connections: number, log: Log): Transport {
+  const { SMTP_URL: url, MAIL_FROM, ISSUER, branding } = config
+  const from = MAIL_FROM ?? { name: branding.name, address: `no-reply@${new URL(ISSUER).hostname}` }
+  if (url) return createSmtpTransport({ url, from, dkim: dkimOf(config), connections })
   return createMailboxTransport(from, (line) => log.info(line))
+}
+
+function dkimOf(config: Config): SmtpOptions['dkim'] {
+  const { SMTP_DKIM_DOMAIN: domainName, SMTP_DKIM_SELECTOR: keySelector, SMTP_DKIM_KEY: privateKey } = config
+  return domainName && keySelector && privateKey ? { domainName, keySelector, privateKey } : null
 }

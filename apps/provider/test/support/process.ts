@@ -12,6 +12,9 @@ const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 export type Run = { child: ChildProcess; output: () => string; ended: Promise<number | null> }
 export type Place = Awaited<ReturnType<typeof preparePlace>>
 
+/** Production insists on a mail server; at this address there is none. */
+export const NO_MAIL_SERVER = { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'no-reply@example.com' }
+
 /** A folder, a port and the usual clients; what was started there ends with it. */
 export async function preparePlace() {
   const folder = mkdtempSync(path.join(tmpdir(), 'anteroom-process-'))

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { ClientConfig } from '../../../src/config.ts'
 import { TRUST_LOOPBACK } from '../../support/browser.ts'
 import { freePort } from '../../support/port.ts'
-import { type Place, preparePlace, type Run } from '../../support/process.ts'
+import { NO_MAIL_SERVER, type Place, preparePlace, type Run } from '../../support/process.ts'
 import { APP } from '../../support/server.ts'
 import { seeded } from './extent.ts'
 import { type Ledger, openLedger } from './ledger.ts'
@@ -43,6 +43,7 @@ export async function startServers(count: number, databaseUrl: string): Promise<
     NODE_ENV: 'production',
     DATABASE_URL: databaseUrl,
     SECRET_KEY: randomBytes(32).toString('base64'),
+    ...NO_MAIL_SERVER,
     ...TRUST_LOOPBACK,
   }
   const ports = await Promise.all(Array.from({ length: count }, freePort))
