@@ -81,13 +81,11 @@ describe('without any setting', () => {
       session_idle: DAY,
       session: 7 * DAY,
     })
-    expect(limits.password_per_account).toEqual({ points: 10, per: 15 * MINUTE, block: 15 * MINUTE })
-    expect(limits.password_per_ip).toEqual({ points: 30, per: 5 * MINUTE, block: 0 })
-    expect(readConfig(PRODUCTION).policy.limits.registration_per_ip).toEqual({
-      points: 5,
-      per: HOUR,
-      block: 0,
-    })
+    expect(limits.password_per_account).toEqual([{ points: 10, per: 15 * MINUTE, block: 15 * MINUTE }])
+    expect(limits.password_per_ip).toEqual([
+      { points: 30, per: 5 * MINUTE, block: 0 },
+      { points: 200, per: DAY, block: 0 },
+    ])
     expect(password).toEqual({ min_length: 10, min_strength: 3 })
   })
 

@@ -5,7 +5,8 @@ import type { z } from 'zod'
 import { type FileConfig, file } from './config/file.ts'
 import { SETTINGS } from './config/settings.ts'
 
-export type { ClientConfig, LimitConfig, Policy, ResourceConfig } from './config/file.ts'
+export type { ClientConfig, Policy, ResourceConfig } from './config/file.ts'
+export type { LimitName, LimitsConfig, PaceName } from './config/limits.ts'
 
 type Environment = Record<string, string | undefined>
 type Settings = { [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]['schema']> }

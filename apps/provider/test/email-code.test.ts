@@ -58,7 +58,7 @@ const wrong = (code: string) => String((Number(code) + 1) % 1_000_000).padStart(
 /** A new person with a password and a confirmed address. */
 async function signUp(email = newEmail()) {
   const { browser, page } = await open()
-  const form = await browser.get(page.url + '/register')
+  const form = await browser.get(`${page.url}/register`)
   const asked = await browser.follow(
     await browser.submit(form, '/register', { email, name: 'Ada Lovelace', password: PASSWORD }),
   )

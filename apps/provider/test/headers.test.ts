@@ -21,7 +21,7 @@ let accessToken: string
 beforeAll(async () => {
   const policy = (rules: TestServer['config']['policy']) => ({
     ...rules,
-    limits: { ...rules.limits, password_per_account: { points: 1, per: 60_000, block: 0 } },
+    limits: { ...rules.limits, password_per_account: [{ points: 1, per: 60_000, block: 0 }] },
   })
   server = await startServer({ policy })
   secure = await startServer({ settings: { ISSUER: `https://${NAME}`, ...TRUST_LOOPBACK } })

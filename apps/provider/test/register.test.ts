@@ -224,7 +224,7 @@ describe('an operator', () => {
       policy: (policy) => ({
         ...policy,
         password: { min_length: 15, min_strength: 0 },
-        limits: { ...policy.limits, registration_per_ip: { points: 3, per: 60_000, block: 0 } },
+        limits: { ...policy.limits, registration_per_ip: [{ points: 3, per: 60_000, block: 0 }] },
       }),
     })
   })

@@ -1,7 +1,8 @@
 // What the file may say that CONFIG_FILE names: clients, APIs, policy, branding.
 import { z } from 'zod'
 import { DAY, HOUR, MINUTE, SECOND } from '../lib/clock.ts'
-import { duration, limit, origin } from './parts.ts'
+import { limits } from './limits.ts'
+import { duration, origin } from './parts.ts'
 
 const client = z
   .looseObject({
@@ -41,9 +42,6 @@ const resource = z.strictObject({
   token_lifetime: duration(10 * MINUTE),
   signing_alg: z.enum(['ES256', 'RS256']).default('ES256'),
 })
-
-/** In development everybody shares one address, so signing up test people is not held to one address's allowance. */
-const registrations = (production: boolean) => limit(production ? 5 : 1000, HOUR)
 
 const policy = (production: boolean) =>
   z.strictObject({
@@ -86,18 +84,7 @@ const policy = (production: boolean) =>
         session: duration(7 * DAY),
       })
       .prefault({}),
-    limits: z
-      .strictObject({
-        password_per_account: limit(10, 15 * MINUTE, 15 * MINUTE),
-        password_per_ip: limit(30, 5 * MINUTE),
-        registration_per_ip: registrations(production),
-        email_code_per_account: limit(15, HOUR),
-        email_code_per_ip: limit(60, HOUR),
-        letters_per_address: limit(5, HOUR),
-        letters_per_ip: limit(production ? 20 : 300, HOUR),
-        link_per_ip: limit(30, 5 * MINUTE),
-      })
-      .prefault({}),
+    limits: limits(production),
     /** How long what nobody needs stays: after it expired, in the audit log, and as a whole address in there. */
     retention: z
       .strictObject({
@@ -140,5 +127,4 @@ export const file = (production: boolean) =>
 export type ClientConfig = z.output<typeof client>
 export type ResourceConfig = z.output<typeof resource>
 export type Policy = z.output<ReturnType<typeof policy>>
-export type LimitConfig = z.output<ReturnType<typeof limit>>
 export type FileConfig = z.output<ReturnType<typeof file>>

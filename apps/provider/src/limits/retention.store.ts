@@ -4,7 +4,7 @@ import type { Connection } from '../db/database.ts'
 export type SpentSlice = {
   /** The key with which the slice before ended; null begins at the beginning. */
   after: string | null
-  /** Milliseconds that a counter stays after its time: it was written by a process's clock, not the database's. */
+  /** Milliseconds that a counter stays after its time. */
   margin: number
   /** Rows to look at, over or not. */
   size: number

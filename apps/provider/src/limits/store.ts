@@ -1,11 +1,9 @@
 // How often anyone may try anything, by name.
 import type { Pool } from 'pg'
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible'
-import type { LimitConfig, Policy } from '../config.ts'
+import type { LimitName, LimitsConfig, PaceName } from '../config.ts'
 import { SECOND } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
-
-export type LimitName = keyof Policy['limits']
+import { type Answer, consume, createLimiters, toSeconds } from './limiters.store.ts'
 
 /** What is counted: whose tries (an account's canonical address, a network) under which limit. */
 export type Allowance = {
@@ -13,52 +11,152 @@ export type Allowance = {
   key: string
   /** The count begins anew once the right person came through: it was about this account alone. */
   endsWithSuccess?: boolean
+  /** It counts failures in a row: each one costs a longer wait, and when all are used up nothing but `forget` opens again. */
+  pace?: PaceName
 }
+
+export type Taken =
+  /** `last`: of these accounts nothing is left should the try be wrong; `fail` wants to hear of it. */
+  | { ok: true; last: Allowance[] }
+  /** Seconds to wait; `untilReset` when waiting does not help within reason. */
+  | { ok: false; wait: number; untilReset: boolean }
+
+/** Closed for a while, or until the credential is replaced. */
+export type Lock = 'soft' | 'disabled'
 
 export type Limits = {
   /** Takes one try, atomically across all instances. Seconds to wait when none was left, else null. */
   take(allowance: Allowance): Promise<number | null>
+  /** Takes one try of each, or of none. */
+  takeAll(allowances: Allowance[]): Promise<Taken>
   /** Gives one try back: it was none. */
   giveBack(allowance: Allowance): Promise<void>
   /** The try was right: gives it back, and forgets the ones before where they concerned this account alone. */
   succeed(allowance: Allowance): Promise<void>
+  /** The try was wrong. What it was the last of is closed; of all tries that come together one hears of it. */
+  fail(taken: Taken): Promise<Lock | null>
+  /** All is as if nobody had ever tried. */
+  forget(allowance: Allowance): Promise<void>
+  /** Seconds to wait as far as this process knows without asking; what it says is true, its silence says nothing. */
+  waitKnownHere(allowance: Allowance): number | null
+  /** Counts what has happened already; true for the one that went beyond the limit, once a window. */
+  count(allowance: Allowance, times: number): Promise<boolean>
+  /** As `take`, counted in this process alone and lost with it. */
+  takeHere(allowance: Allowance): Promise<number | null>
 }
 
+/** Ten times what a limit may have, and 200 times less than the column holds. */
+const CLOSED = 10_000_000
+
 /** Keys are digested: the table tells neither addresses nor networks. */
-export function createLimits(pool: Pool, limits: Policy['limits']): Limits {
-  const limiters = new Map(
-    Object.entries(limits).map(([name, config]) => [name, createLimiter(pool, name, config)]),
-  )
+export function createLimits(pool: Pool, config: LimitsConfig): Limits {
+  const { windowsOf, paceOf, localOf } = createLimiters(pool, config)
+
+  /** Those in a row go first: whom the pace turns away has taken nothing from what locks. */
+  async function takeAll(allowances: Allowance[]): Promise<Taken> {
+    const known = longest(allowances.map(waitKnownHere))
+    if (known !== null) return { ok: false, wait: known, untilReset: false }
+    const inRow = await takeEach(allowances.filter(inARow))
+    if (!inRow.ok) return inRow
+    const others = await takeEach(allowances.filter((allowance) => !inARow(allowance)))
+    if (others.ok) return { ok: true, last: [...inRow.last, ...others.last] }
+    await Promise.all(allowances.filter(inARow).map(giveBack))
+    return others
+  }
+
+  async function takeEach(allowances: Allowance[]): Promise<Taken> {
+    const answers = await Promise.all(allowances.map(takeOne))
+    const refused = answers.filter((answer) => !answer.ok)
+    if (refused.length === 0) return { ok: true, last: answers.flatMap((each) => (each.ok ? each.last : [])) }
+    await Promise.all(allowances.filter((_, index) => answers[index]?.ok).map(giveBack))
+    return refused.reduce((one, other) => (other.wait > one.wait ? other : one))
+  }
+
+  async function takeOne(allowance: Allowance): Promise<Taken> {
+    const key = digest(allowance.key)
+    const answers = await Promise.all(windowsOf(allowance.limit).map((limiter) => consume(limiter, key)))
+    const wait = longest(answers.map((answer) => answer.wait))
+    const pace = wait === null && allowance.pace ? paceOf(allowance.pace) : null
+    const pause = (await pace?.take(key, mostOf(answers))) ?? null
+    if (wait === null && pause === null) {
+      const isLast = answers.some(({ limiter, points }) => points === limiter.window.points)
+      return { ok: true, last: isLast && allowance.endsWithSuccess ? [allowance] : [] }
+    }
+    await Promise.all(answers.filter(isToReturn(allowance)).map(({ limiter }) => limiter.reward(key)))
+    return { ok: false, wait: wait ?? pause!, untilReset: wait !== null && inARow(allowance) }
+  }
+
+  async function giveBack({ limit, key, pace }: Allowance): Promise<void> {
+    const rewards = windowsOf(limit).map((limiter) => limiter.reward(digest(key)))
+    await Promise.all([...rewards, pace && paceOf(pace).clear(digest(key))])
+  }
+
+  async function forget({ limit, key, pace }: Allowance): Promise<void> {
+    const removals = windowsOf(limit).map((limiter) => limiter.delete(digest(key)))
+    await Promise.all([...removals, pace && paceOf(pace).clear(digest(key))])
+  }
+
+  function waitKnownHere({ limit, key }: Allowance): number | null {
+    const blocked = windowsOf(limit).map((limiter) => limiter.blockedFor(digest(key)))
+    return longest(blocked.map((ms) => (ms > 0 ? toSeconds(ms) : null)))
+  }
+
+  /** From now on, for as long as its windows say. True for the one that closed it. */
+  async function close({ limit, key }: Allowance): Promise<boolean> {
+    const all = windowsOf(limit)
+    const blocking = all.filter(({ window }) => window.block > 0)
+    const closings = (blocking.length ? blocking : all).map(async (limiter) => {
+      const { consumedPoints } = await limiter.penalty(digest(key), CLOSED)
+      if (consumedPoints >= 2 * CLOSED) return false
+      const { block, per } = limiter.window
+      await limiter.set(digest(key), CLOSED, (block || per) / SECOND)
+      return true
+    })
+    return (await Promise.all(closings)).some(Boolean)
+  }
+
   return {
-    async take({ limit, key }) {
-      try {
-        await limiters.get(limit)!.consume(digest(key))
-        return null
-      } catch (refusal) {
-        if (refusal instanceof RateLimiterRes) return Math.max(1, Math.ceil(refusal.msBeforeNext / SECOND))
-        throw refusal
-      }
+    takeAll,
+    giveBack,
+    forget,
+    waitKnownHere,
+    async take(allowance) {
+      const taken = await takeAll([allowance])
+      return taken.ok ? null : taken.wait
     },
-    async giveBack({ limit, key }) {
-      await limiters.get(limit)!.reward(digest(key))
+    succeed: (allowance) => (allowance.endsWithSuccess ? forget(allowance) : giveBack(allowance)),
+    async fail(taken) {
+      const last = taken.ok ? taken.last : []
+      const closed = await Promise.all(last.map(close))
+      if (!closed.includes(true)) return null
+      return last.some((allowance, index) => closed[index] && inARow(allowance)) ? 'disabled' : 'soft'
     },
-    async succeed({ limit, key, endsWithSuccess }) {
-      const limiter = limiters.get(limit)!
-      await (endsWithSuccess ? limiter.delete(digest(key)) : limiter.reward(digest(key)))
+    async count({ limit, key }, times) {
+      const crossings = windowsOf(limit).map(async (limiter) => {
+        const { consumedPoints: now } = await limiter.penalty(digest(key), times)
+        return now > limiter.window.points && now - times <= limiter.window.points
+      })
+      return (await Promise.all(crossings)).some(Boolean)
+    },
+    async takeHere({ limit, key }) {
+      const answers = await Promise.all(localOf(limit).map((limiter) => consume(limiter, key)))
+      return longest(answers.map(({ wait }) => wait))
     },
   }
 }
 
-function createLimiter(pool: Pool, name: string, { points, per, block }: LimitConfig): RateLimiterPostgres {
-  return new RateLimiterPostgres({
-    storeClient: pool,
-    tableName: 'rate_limits',
-    tableCreated: true,
-    keyPrefix: name,
-    points,
-    duration: per / SECOND,
-    blockDuration: block / SECOND,
-    // The retention job does it in small steps; the library's one statement for all grows with every key someone tries.
-    clearExpiredByTimeout: false,
-  })
+/**
+ * What a try that was refused has taken none the less. A window that refuses keeps it where that changes nothing: not
+ * where other windows, or failures in a row, would be used up by tries that never were. A block keeps its count.
+ */
+const isToReturn = (allowance: Allowance) => (answer: Answer, _: number, all: Answer[]) =>
+  answer.wait === null || (answer.limiter.window.block === 0 && (all.length > 1 || inARow(allowance)))
+
+const mostOf = (answers: Answer[]) => Math.max(...answers.map(({ points }) => points))
+
+const inARow = ({ pace }: Allowance) => pace !== undefined
+
+function longest(waits: (number | null)[]): number | null {
+  const known = waits.filter((wait) => wait !== null)
+  return known.length === 0 ? null : Math.max(...known)
 }
