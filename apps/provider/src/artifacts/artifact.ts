@@ -12,6 +12,8 @@ export type Payload = {
   uid?: string
   userCode?: string
   consumed?: unknown
+  /** Of an interaction: what the person has proved. `generation` is the one they had then. */
+  result?: { login?: { accountId: string; generation?: unknown } }
   /** Of a session, by client. */
   authorizations?: Record<string, { grantId?: string }>
 }
@@ -42,6 +44,9 @@ const GRANTED = new Set([
   'RefreshToken',
 ])
 
+/** Kinds that stand for a person who was there: they die with the generation they were written in (decision 014). */
+const OF_A_GENERATION = new Set(['Grant', 'Session'])
+
 const LONGEST_KEY = 512
 /** A lifetime may be whatever `exp` a client wrote into its assertion; a century is as good as for ever. */
 const CENTURY = 100 * 365 * 24 * 60 * 60
@@ -68,24 +73,37 @@ export type Row = {
   uid: string | null
   user_code: string | null
   grant_ids: string[] | null
+  generation: number | null
   payload: string
   /** Seconds from now; null means for ever. */
   lifetime: number | null
   consumed: boolean
 }
 
-export function toRow({ kind, id, payload, lifetime }: Artifact): Row {
-  const { jti, grantId, accountId, clientId, uid, userCode, consumed } = payload
+/** Whose generation is written with it, and ends it. */
+export const signedBy = ({ kind, payload }: Artifact): string | undefined =>
+  OF_A_GENERATION.has(kind) ? payload.accountId : undefined
+
+/** `of` is what was written, null before generations were; `current` is the person's now. */
+export const isOutlived = (kind: string, of: number | null, current: number): boolean =>
+  OF_A_GENERATION.has(kind) && (of ?? 0) < current
+
+/** An interaction is about whoever proved to be somebody in it, as soon as they did. */
+const personOf = ({ accountId, result }: Payload) => result?.login?.accountId ?? accountId
+
+export function toRow({ kind, id, payload, lifetime }: Artifact, generation: number | null = null): Row {
+  const { jti, grantId, clientId, uid, userCode, consumed } = payload
   const kept = { ...payload, jti: BEARER.has(kind) ? undefined : jti, consumed: undefined }
   return {
     kind,
     id: rowId(kind, id),
     grant_id: GRANTED.has(kind) ? optionalText(grantId) : null,
-    user_id: optionalText(accountId),
+    user_id: optionalText(personOf(payload)),
     client_id: optionalText(clientId),
     uid: optionalText(uid),
     user_code: optionalText(userCode),
     grant_ids: kind === 'Session' ? grantsOf(payload) : null,
+    generation,
     payload: JSON.stringify(kept),
     lifetime: lifetime === undefined ? null : Math.min(lifetime, CENTURY),
     consumed: Boolean(consumed),

@@ -11,22 +11,23 @@ export type Found = {
   consumedAge: number | null
   successor: string | null
   grantIds: string[] | null
-  companion: unknown
+  generation: number | null
+  companion: { generation: number } | null
 }
 const COLUMNS = `kind text, id text, grant_id text, user_id text, client_id text, uid text, user_code text,
-  grant_ids text[], payload text, lifetime float8, consumed boolean`
+  grant_ids text[], generation int, payload text, lifetime float8, consumed boolean`
 const INSERT = `insert into artifacts as a
-  (kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, payload, expires_at, consumed_at)`
-const VALUES = `kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, payload::json,
+  (kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, generation, payload, expires_at, consumed_at)`
+const VALUES = `kind, id, grant_id, user_id, client_id, uid, user_code, grant_ids, generation, payload::json,
   now() + lifetime * interval '1 second', case when consumed then now() end`
 const REPLACE = `on conflict (id, kind) do update set
   grant_id = excluded.grant_id, user_id = excluded.user_id, client_id = excluded.client_id, uid = excluded.uid,
-  user_code = excluded.user_code, grant_ids = excluded.grant_ids, payload = excluded.payload,
-  expires_at = excluded.expires_at, revision = excluded.revision`
+  user_code = excluded.user_code, grant_ids = excluded.grant_ids, generation = excluded.generation,
+  payload = excluded.payload, expires_at = excluded.expires_at, revision = excluded.revision`
 const SELECT = `kind, id, payload::text as payload, coalesce(expires_at <= now(), false) as expired,
   extract(epoch from consumed_at)::float8 as "consumedAt",
   extract(epoch from now() - consumed_at)::float8 * 1000 as "consumedAge", successor,
-  case when grant_id is null then grant_ids else array[grant_id] end as "grantIds"`
+  case when grant_id is null then grant_ids else array[grant_id] end as "grantIds", generation`
 
 /**
  * The rows of `artifacts` a part names. As a condition on this one table, so that the plan is a look into its index
@@ -83,21 +84,28 @@ export const CLAIM = {
   text: `${INSERT} select ${VALUES} from json_to_record($1::json) as _(${COLUMNS})
     ${REPLACE} where a.expires_at <= now() returning true as won`,
 }
-export const FIND_SESSION = {
-  name: 'artifacts.findSessionByUid',
-  text: `select ${SELECT} from artifacts where kind = 'Session' and uid = $1 order by revision desc limit 1`,
-}
-export const FIND_DEVICE = {
-  name: 'artifacts.findDeviceByUserCode',
-  text: `select ${SELECT} from artifacts where kind = 'DeviceCode' and user_code = $1 order by revision desc limit 1`,
-}
 
-/** All that a turn asks for, each with its companion (a scalar subquery on `found`), and the grants the engine will ask for next. */
-export const find = (companion: string | undefined) => ({
+/** A scalar subquery on the relation it is told: whom a row of that is about. */
+export type CompanionOf = (relation: string) => string
+
+export const finds = (companionOf: CompanionOf = () => 'null::json') => ({
+  session: findOne('artifacts.findSessionByUid', `kind = 'Session' and uid = $1`, companionOf),
+  device: findOne('artifacts.findDeviceByUserCode', `kind = 'DeviceCode' and user_code = $1`, companionOf),
+  each: findEach(companionOf),
+})
+
+const findOne = (name: string, isIt: string, companionOf: CompanionOf) => ({
+  name,
+  text: `select ${SELECT}, ${companionOf('artifacts')} as companion from artifacts where ${isIt}
+    order by revision desc limit 1`,
+})
+
+/** All that a turn asks for, and the grants the engine will ask for next, each with its companion. */
+const findEach = (companionOf: CompanionOf) => ({
   name: 'artifacts.find',
   text: `with found as materialized (select * from artifacts where kind = any ($1::text[]) and id = any ($2::text[]))
-    select ${SELECT}, ${companion ?? 'null'} as companion from found
+    select ${SELECT}, ${companionOf('found')} as companion from found
     union all
-    select ${SELECT}, null from artifacts where kind = 'Grant' and id = any (array (
+    select ${SELECT}, ${companionOf('artifacts')} from artifacts where kind = 'Grant' and id = any (array (
       select grant_id from found union all select unnest(grant_ids) from found))`,
 })

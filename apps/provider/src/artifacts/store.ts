@@ -3,15 +3,24 @@ import type { Pool } from 'pg'
 import { createBatches } from '../db/batches.ts'
 import type { Part } from '../db/commit.ts'
 import type { UnitOfWork } from '../db/unit-of-work.ts'
-import { type Artifact, columnText, type Payload, type Row, rowId, toRow, withId } from './artifact.ts'
+import {
+  type Artifact,
+  columnText,
+  isOutlived,
+  type Payload,
+  type Row,
+  rowId,
+  signedBy,
+  toRow,
+  withId,
+} from './artifact.ts'
 import {
   CLAIM,
   CONSUMPTIONS,
+  type CompanionOf,
   ENDINGS,
-  FIND_DEVICE,
-  FIND_SESSION,
   type Found,
-  find,
+  finds,
   REMOVALS,
   REPETITIONS,
   REVOCATIONS,
@@ -29,13 +38,20 @@ export type Consumption = {
 }
 
 /** An expired artefact is still found: whether a replay or only a latecomer presents it is not for the store to say. */
-export type StoredArtifact = { payload: Payload; expired: boolean; consumption?: Consumption }
+export type StoredArtifact = {
+  payload: Payload
+  expired: boolean
+  consumption?: Consumption
+  /** Which generation the person is of whom it is about; absent for nobody, and for what this unit is about to save. */
+  generation?: number
+}
 
 /** What answers for a claim that someone else won, when the unit commits; whatever it throws is the answer. */
 export type Lost = () => Promise<never>
 
 /**
  * What is written joins the unit of work at hand and is there when that commits; the unit's own reads see it at once.
+ * Sessions and grants of a person's earlier generation are not found.
  * Outside of a unit each call commits by itself. An error of the database is never turned into an answer: it is thrown.
  */
 export type ArtifactStore = {
@@ -66,9 +82,11 @@ export type ArtifactStore = {
 
 /** What the engine is going to ask for next of whom an artefact is about; whose table it is hears of it here. */
 export type Companion = {
-  /** A scalar subquery on `found.user_id`. */
-  sql: string
-  remember(value: unknown): void
+  /** A scalar subquery on the `user_id` of a relation. */
+  sql: CompanionOf
+  remember(value: { generation: number }): void
+  /** The generation that what this unit saves about them belongs to; null when there is no such person. */
+  generationOf(userId: string): Promise<number | null>
 }
 
 /** `id` as the row has it, `key` as the unit of work knows the row. */
@@ -80,12 +98,12 @@ const BATCH = 256
 const LANES = 2
 
 export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Companion): ArtifactStore {
-  const statement = find(companion?.sql)
+  const statements = finds(companion?.sql)
   const look = createBatches<Place, Sighting>({
     lanes: LANES,
     size: BATCH,
     send: async (places) => {
-      const { rows } = await pool.query<Found>({ ...statement, values: arrays(places) })
+      const { rows } = await pool.query<Found>({ ...statements.each, values: arrays(places) })
       return toSightings(places, rows)
     },
   })
@@ -96,7 +114,7 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
     const name = memoryName(place.key)
     if (memory.has(name)) return memory.get(name) as Found | undefined
     const { row, grants } = work.inTransaction
-      ? toSightings([place], await work.query<Found>(statement, arrays([place])))[0]!
+      ? toSightings([place], await work.query<Found>(statements.each, arrays([place])))[0]!
       : await look(place)
     memory.set(name, row)
     for (const grant of grants) memory.set(memoryName(keyOfRow(grant)), grant)
@@ -108,7 +126,7 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
   function overlay(key: string, found: Found | undefined): StoredArtifact | undefined {
     const saved = work.pending(SAVES, key)
     if (saved) return fromRow(JSON.parse(saved.json))
-    if (!found || isLeaving(key) || isRevoked(found)) return undefined
+    if (!found || isLeaving(key) || isRevoked(found) || isOver(found)) return undefined
     const stored = toStored(found)
     const consumed = work.pending(CONSUMPTIONS, key)
     return consumed && !stored.consumption ? { ...stored, consumption: justNow() } : stored
@@ -119,6 +137,9 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
   /** A session outlives the grants it names. */
   const isRevoked = ({ kind, grantIds }: Found) =>
     kind !== 'Session' && grantIds?.some((grantId) => work.pending(REVOCATIONS, grantId))
+
+  const isOver = ({ kind, generation, companion }: Found) =>
+    companion !== null && isOutlived(kind, generation, companion.generation)
 
   const remove = async (part: Part, { kind, id, key }: Place, lost?: Lost) => {
     for (const other of [SAVES, CONSUMPTIONS]) work.withdraw(other, key)
@@ -136,6 +157,7 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
     const [row] = await work.query<Found>(statement, [value])
     // What is about to be saved anew is not called so any more, or it would have been found above.
     if (!row || work.pending(SAVES, keyOfRow(row))) return undefined
+    if (row.companion) companion?.remember(row.companion)
     return overlay(keyOfRow(row), row)
   }
 
@@ -159,18 +181,19 @@ export function createArtifactStore(pool: Pool, work: UnitOfWork, companion?: Co
       const { key } = placeOf(kind, id)
       if (work.pending(SAVES, key) || isLeaving(key)) return undefined
       const found = work.memory.get(memoryName(key)) as Found | undefined
-      return found && withName(kind, id, toStored(found))
+      return found && !isOver(found) ? withName(kind, id, toStored(found)) : undefined
     },
     findSessionByUid(uid) {
       const name = columnText(uid)
-      return findOne(FIND_SESSION, (row) => row.kind === 'Session' && row.uid === name, name)
+      return findOne(statements.session, (row) => row.kind === 'Session' && row.uid === name, name)
     },
     findDeviceByUserCode(userCode) {
       const name = columnText(userCode)
-      return findOne(FIND_DEVICE, (row) => row.kind === 'DeviceCode' && row.user_code === name, name)
+      return findOne(statements.device, (row) => row.kind === 'DeviceCode' && row.user_code === name, name)
     },
     async upsert(artifact) {
-      const row = toRow(artifact)
+      const person = companion && signedBy(artifact)
+      const row = toRow(artifact, person ? await companion.generationOf(person) : null)
       const key = keyOfRow(row)
       for (const part of [REMOVALS, ENDINGS]) work.withdraw(part, key)
       await work.write(SAVES, key, row)
@@ -218,11 +241,12 @@ function toSightings(places: Place[], rows: Found[]): Sighting[] {
 }
 
 function toStored(found: Found): StoredArtifact {
-  const { expired, consumedAt, consumedAge, successor } = found
+  const { expired, consumedAt, consumedAge, successor, companion } = found
   const payload = JSON.parse(found.payload) as Payload
-  if (consumedAt === null || consumedAge === null) return { payload, expired }
+  const stored = { payload, expired, ...(companion && { generation: companion.generation }) }
+  if (consumedAt === null || consumedAge === null) return stored
   const consumption = { at: consumedAt, age: consumedAge, ...(successor !== null && { successor }) }
-  return { payload, expired, consumption }
+  return { ...stored, consumption }
 }
 
 const fromRow = ({ payload, consumed }: Row): StoredArtifact => ({

@@ -15,6 +15,8 @@ export type Unit = {
   later: ((client: Client) => Promise<unknown>)[]
   /** What a room has read in this unit and need not read again, by a name of its own. */
   memory: Map<string, unknown>
+  /** What was so when a room first looked, by a name of its own. */
+  seen: Map<string, unknown>
   /** Inside `transaction`. */
   client?: Prisma.TransactionClient
 }
@@ -32,6 +34,8 @@ export type Scope = {
   later(write: (client: Client) => Promise<unknown>): Promise<void>
   /** Of the unit at hand; an empty map outside of one. */
   readonly memory: Map<string, unknown>
+  /** Of the unit at hand, like `memory`; but what has been seen stays so, whatever changes meanwhile or in a transaction. */
+  readonly seen: Map<string, unknown>
   /** Here rows change: what the unit remembers of them may be old. */
   readonly inTransaction: boolean
 }
@@ -56,7 +60,7 @@ export type UnitOfWork = Scope & {
 /** Transactions under way at once. Each holds a connection, also while it waits for a row; the others' are for statements. */
 const TRANSACTIONS = 4
 
-const newUnit = (): Unit => ({ entries: new Map(), later: [], memory: new Map() })
+const newUnit = (): Unit => ({ entries: new Map(), later: [], memory: new Map(), seen: new Map() })
 const nameOf = (part: Part, key: string) => `${part.name} ${key}`
 
 export function createUnitOfWork(
@@ -125,6 +129,9 @@ export function createUnitOfWork(
     },
     get memory() {
       return current.getStore()?.memory ?? new Map()
+    },
+    get seen() {
+      return current.getStore()?.seen ?? new Map()
     },
     get inTransaction() {
       return current.getStore()?.client !== undefined

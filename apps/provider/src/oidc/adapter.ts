@@ -27,7 +27,7 @@ export function createEngineStorage(
       const adapter = createAdapter(store, kind)
       if (kind === 'RefreshToken') return window.widen(adapter, rotateOnce(store))
       if (kind === 'ReplayDetection') return { ...adapter, upsert: claimOnce(store) }
-      if (kind === 'Interaction') return { ...adapter, ...leftOnce(store), upsert: withoutCookie(adapter) }
+      if (kind === 'Interaction') return createInteractionAdapter(store, adapter)
       if (kind === 'Session') return { ...adapter, upsert: whenChanged(store, adapter) }
       return adapter
     },
@@ -60,6 +60,23 @@ const rotateOnce =
       () => refuseSecondUse(store, 'RefreshToken', token),
       rowId('RefreshToken', successor),
     )
+
+const createInteractionAdapter = (store: ArtifactStore, adapter: Adapter): Adapter => ({
+  ...adapter,
+  ...leftOnce(store),
+  find: async (id) => toPayload(withoutOldProof(await store.find('Interaction', id))),
+  upsert: withoutCookie(adapter),
+})
+
+/**
+ * What a person proved before a credential of theirs changed proves nothing any more: to the engine they have not signed
+ * in yet, and it asks them. A proof that does not say when it was made is from before there were generations.
+ */
+function withoutOldProof(stored: StoredArtifact | undefined): StoredArtifact | undefined {
+  const { login, ...rest } = stored?.payload.result ?? {}
+  if (!stored || !login || Number(login.generation ?? 0) >= (stored.generation ?? 0)) return stored
+  return { ...stored, payload: { ...stored.payload, result: rest } }
+}
 
 /** The engine looks, then destroys: of those that come back from one interaction at once only one may go on. */
 const leftOnce = (store: ArtifactStore): Pick<Adapter, 'destroy'> => ({

@@ -1,5 +1,6 @@
 // People and the ways they can prove who they are.
 import { isDuplicate, type Scope } from '../db/unit-of-work.ts'
+import { Problem } from '../http/problem.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Email } from '../lib/email.ts'
 import { createId } from '../lib/ids.ts'
@@ -17,6 +18,12 @@ export type UserStore = {
   updateCredential(id: string, data: NewCredential['data']): Promise<void>
   /** The one credential of its type: makes it, or puts it in the place of the one that was. */
   replaceCredential(userId: string, credential: NewCredential): Promise<void>
+  /**
+   * Ends all that stands for the person as they were: to be called in the transaction that changes a credential. What
+   * is saved later in that transaction stands for them as they are now.
+   * @throws ChangedMeanwhile when another change came between what this unit saw first and this one
+   */
+  advanceGeneration(userId: string): Promise<number>
   /** Whom an artefact is about is read along with it: `findUser` need not ask again in the same unit. */
   companion: Companion
 }
@@ -35,8 +42,24 @@ export class AddressTaken extends Error {
   override name = 'AddressTaken'
 }
 
-/** As `artifacts/` asks for it: a scalar subquery on `found.user_id`, and who hears of its value. */
-type Companion = { sql: string; remember(value: unknown): void }
+/** As `artifacts/` asks for it: a scalar subquery on the `user_id` of a relation, and who hears of its value. */
+type Companion = {
+  sql(relation: string): string
+  remember(value: { generation: number }): void
+  /** Which one of the person's generations this unit speaks for; null when there is no such person. */
+  generationOf(userId: string): Promise<number | null>
+}
+
+/** The request was begun by whoever was signed in before somebody else's change: nothing of it may be written. */
+export class ChangedMeanwhile extends Problem {
+  constructor() {
+    super(
+      409,
+      'Your account was changed a moment ago.',
+      'Sign in again and see whether all is as you want it.',
+    )
+  }
+}
 
 export type Row = {
   id: string
@@ -47,19 +70,32 @@ export type Row = {
   generation: number
 }
 
-const COMPANION = `(select json_build_object('id', users.id, 'email', email, 'emailVerifiedAt', email_verified_at,
-  'name', name, 'disabledAt', disabled_at, 'generation', generation) from users where users.id = found.user_id)`
+const companionOf = (relation: string) =>
+  `(select json_build_object('id', users.id, 'email', email, 'emailVerifiedAt', email_verified_at, 'name', name,
+    'disabledAt', disabled_at, 'generation', users.generation) from users where users.id = ${relation}.user_id)`
 const memoryName = (id: string) => `user ${id}`
+const generationName = (id: string) => `generation ${id}`
 
 export function createUserStore(scope: Scope, now: Clock): UserStore {
+  /** The first look counts: what the unit saves later was begun by whoever was signed in then (decision 014). */
+  function look(row: Row | null): User | null {
+    const { seen } = scope
+    if (row && !seen.has(generationName(row.id))) seen.set(generationName(row.id), row.generation)
+    return toUser(row)
+  }
+  const knownGeneration = (id: string) =>
+    [scope.memory, scope.seen]
+      .map((map) => map.get(generationName(id)) as number | undefined)
+      .find((n) => n !== undefined)
+
   return {
     async findUser(id) {
       const known = scope.inTransaction ? undefined : scope.memory.get(memoryName(id))
       if (known) return toUser(known as Row)
-      return toUser(await scope.client.user.findUnique({ where: { id } }))
+      return look(await scope.client.user.findUnique({ where: { id } }))
     },
     async findUserByEmail(canonical) {
-      return toUser(await scope.client.user.findUnique({ where: { emailCanonical: canonical } }))
+      return look(await scope.client.user.findUnique({ where: { emailCanonical: canonical } }))
     },
     listCredentials(userId, type) {
       return scope.client.credential.findMany({ where: { userId, type }, orderBy: { id: 'asc' } })
@@ -74,7 +110,7 @@ export function createUserStore(scope: Scope, now: Clock): UserStore {
         ...(credential && { credentials: { create: { id: createId('crd', now()), ...credential } } }),
       }
       try {
-        return toUser(await scope.client.user.create({ data }))!
+        return look(await scope.client.user.create({ data }))!
       } catch (error) {
         throw isDuplicate(error) ? new AddressTaken() : error
       }
@@ -92,11 +128,31 @@ export function createUserStore(scope: Scope, now: Clock): UserStore {
     async updateCredential(id, data) {
       await scope.later((client) => client.credential.update({ where: { id }, data: { data } }))
     },
+    async advanceGeneration(userId) {
+      if (!scope.inTransaction) throw new Error('a generation advances with what changed, in one transaction')
+      const known = knownGeneration(userId)
+      const [row] = await scope.client.user.updateManyAndReturn({
+        where: { id: userId, ...(known !== undefined && { generation: known }) },
+        data: { generation: { increment: 1 } },
+        select: { generation: true },
+      })
+      if (!row) throw new ChangedMeanwhile()
+      scope.memory.set(generationName(userId), row.generation)
+      return row.generation
+    },
     companion: {
-      sql: COMPANION,
+      sql: companionOf,
       remember(value) {
         const row = value as Row
         scope.memory.set(memoryName(row.id), row)
+        look(row)
+      },
+      async generationOf(userId) {
+        const known = knownGeneration(userId)
+        if (known !== undefined) return known
+        const row = await scope.client.user.findUnique({ where: { id: userId } })
+        look(row)
+        return row?.generation ?? null
       },
     },
   }

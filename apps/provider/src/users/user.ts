@@ -4,7 +4,7 @@ export type User = {
   email: string
   emailVerified: boolean
   name: string | null
-  /** Grows with every change of a credential; what was made under an earlier one is dead. */
+  /** Grows with every change of a credential. What was proved in an earlier one proves nothing any more. */
   generation: number
 }
 
