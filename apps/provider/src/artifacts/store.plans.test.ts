@@ -90,6 +90,8 @@ async function withoutTrace<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 async function fill() {
+  // However busy the machine is: it is the plans that are looked at.
+  await connection.query('set statement_timeout = 0')
   await connection.query(
     `insert into artifacts (kind, id, grant_id, user_id, uid, user_code, grant_ids, payload, expires_at)
       select (array['AccessToken', 'RefreshToken', 'Session', 'Grant', 'DeviceCode', 'Interaction'])[1 + n % 6],
