@@ -30,6 +30,7 @@ import { watchKeyring } from './keys/watch.ts'
 import { type Clock, SECOND } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { Sealer } from './lib/seal.ts'
+import { watchFailures } from './limits/anomaly.ts'
 import { createLimits } from './limits/store.ts'
 import { createMail } from './mail/mail.ts'
 import { createMailedCodes } from './methods/email-code/codes.ts'
@@ -41,6 +42,7 @@ import { createEngineStorage } from './oidc/adapter.ts'
 import { answerFailures, createAnswers } from './oidc/answers.ts'
 import { ACCOUNT_CLIENT_ID } from './oidc/clients.ts'
 import { listen } from './oidc/events.ts'
+import { createProtocolLimits } from './oidc/limits.ts'
 import { createProvider } from './oidc/provider.ts'
 import { createPublished } from './oidc/published.ts'
 import { inUnitOfWork } from './oidc/unit.ts'
@@ -78,6 +80,12 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const registry = createRegistry(config.clients, config.resources)
   const audit = createAuditLog(scope, now)
   const limits = createLimits(database.pool, policy.limits)
+  const failures = watchFailures({
+    limits,
+    onAnomaly: () => audit.record({ type: 'sign_in.anomaly_detected', limit: 'password_failures' }),
+    onError: (error) => log.error({ err: error }, 'wrong passwords were not counted'),
+  })
+  const protocolLimits = createProtocolLimits(limits, config.ISSUER)
   const keys = createKeyStore({ scope, sealer, now })
   const assets = createAssets(path.join(VIEWS, 'assets'))
   const views = createViews(VIEWS, assets, branding)
@@ -94,7 +102,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const mailbox = createMailbox({ ...mailed, open: registration.open, lifetime: lifetimes.email_code })
   const confirmations = createConfirmations({ ...mailed, lifetime: lifetimes.confirmation })
   const methods = createMethods({ users, hasher, codes, mailbox, policy, service: branding.name })
-  const browsers = createKnownBrowsers(config.ISSUER, sealer.derive('known-browser'))
+  const browsers = createKnownBrowsers(config.ISSUER, sealer.deriveAll('known-browser'))
   const ending = { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty }
   let draining = false
 
@@ -123,6 +131,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     log,
     isUnavailable,
     ending,
+    failures,
   }
   const isReady = async () => !draining && (await pingDatabase(database, PING_MS))
 
@@ -130,6 +139,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     const published = createPublished(config.ISSUER)
     const provider = createProvider({ ...shared, keyring, adapter: storage.adapter })
     storage.attach(provider)
+    protocolLimits.attach(provider)
     listen(provider, shared)
     provider.silent = true
     provider.use(published.keep)
@@ -142,6 +152,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     provider.use(answerFailures(isUnavailable))
     provider.use(inUnitOfWork(scope))
     provider.use(createAnswers(shared))
+    provider.use(protocolLimits.middleware)
     const pages = [
       ...interactionRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
       accountRoutes({ ...shared, provider, ownClientId: ACCOUNT_CLIENT_ID }),
@@ -178,7 +189,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
     },
     async close() {
       watch.stop()
-      await Promise.all([retention.stop(), letters.stop()])
+      await Promise.all([failures.stop(), retention.stop(), letters.stop()])
       mail.close()
     },
   }

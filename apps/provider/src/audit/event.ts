@@ -9,6 +9,7 @@ export type AuditEvent =
   | { type: 'password.changed'; userId: string; how: 'set' | 'changed' | 'reset' }
   | { type: 'password.reset_requested'; userId: string }
   | { type: 'profile.changed'; userId: string }
+  | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }
   | { type: 'consent.denied'; userId: string }
   | { type: 'session.ended'; userId: string }

@@ -13,6 +13,8 @@ export function cookieNames(issuer: string) {
     link: `${secure}anteroom_link`,
     /** Which app a person came from, so that a stale page can lead back there. */
     origin: `${host}anteroom_origin`,
+    /** Who has signed in here before, as MACs that tell nobody else. */
+    browser: `${host}anteroom_browser`,
   }
 }
 

@@ -181,6 +181,12 @@ test('a weak password is refused without hashing', async () => {
 test('one try is counted for the account by its canonical address, and for the network', () => {
   const allowances = (email: string) => method.allowances(attemptWith({ email }), '192.0.2.1')
   expect(allowances(' ADA@Example.test')).toEqual([
+    {
+      limit: 'password_in_a_row',
+      key: 'ada@example.test',
+      pace: 'password_pace',
+      endsWithSuccess: true,
+    },
     { limit: 'password_per_account', key: 'ada@example.test', endsWithSuccess: true },
     { limit: 'password_per_ip', key: '192.0.2.1' },
   ])

@@ -5,6 +5,7 @@ import { parseEmail } from '../../lib/email.ts'
 import { lowerPoolPriority } from '../../lib/threads.ts'
 import type { UserStore } from '../../users/store.ts'
 import { type Attempt, type Outcome, part, type SignInMethod } from '../method.ts'
+import { accountAllowances } from './allowances.ts'
 import type { Hasher } from './hasher.ts'
 import { isOverlong, judgePassword, normalizePassword, type PasswordRules } from './strength.ts'
 
@@ -63,10 +64,7 @@ export function createPasswordMethod({ users, hasher, rules, service }: Password
     allowances({ fields }, network) {
       const typed = fields('email')
       const account = parseEmail(typed)?.canonical ?? typed
-      return [
-        { limit: 'password_per_account', key: account, endsWithSuccess: true },
-        { limit: 'password_per_ip', key: network },
-      ]
+      return [...accountAllowances(account), { limit: 'password_per_ip', key: network }]
     },
     verify,
     enrol: {
