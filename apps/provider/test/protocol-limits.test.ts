@@ -141,6 +141,10 @@ test('who guesses codes as a public app is stopped; an app with a secret is not 
   expect(seen.at(-1)).toBe(429)
   expect(count(await statuses(40, (at) => guess(at, headers, right(at))), 400)).toBe(40)
   expect((await post(server!, '/token', spa, anotherNetwork())).status).toBe(400)
+
+  const ofTheApp = anotherNetwork()
+  expect(count(await statuses(20, (at) => guess(at, ofTheApp, right(at))), 400)).toBe(20)
+  expect((await post(server!, '/token', spa, ofTheApp)).status).toBe(400)
 })
 
 test('an app gets so many answers a second from one network and process', async () => {
@@ -190,8 +194,11 @@ test('whoever is signed in is no stranger, and the session of nobody does not ma
 
   await server!.database.pool.query(`delete from artifacts where kind = 'Session'`)
   const seen = []
-  for (let visits = 0; visits < 14; visits++)
-    seen.push((await browser.get(authorizationRequest(server!, server!.clients.own).url)).status)
+  for (let visits = 0; visits < 14; visits++) {
+    const again = createBrowser({ headers })
+    browser.copyJarTo(again)
+    seen.push((await again.get(authorizationRequest(server!, server!.clients.own).url)).status)
+  }
   expect(count(seen, 429)).toBeGreaterThanOrEqual(2)
 })
 

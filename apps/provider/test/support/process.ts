@@ -9,6 +9,12 @@ import { API_AUDIENCE, CLIENTS } from './server.ts'
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 
+const plenty = { points: 1_000_000 }
+/** One machine plays a crowd. */
+const CROWD = {
+  limits: { tokens_per_client: plenty, grant_failures_per_ip: plenty, authorize_per_ip: plenty },
+}
+
 export type Run = { child: ChildProcess; output: () => string; ended: Promise<number | null> }
 export type Place = Awaited<ReturnType<typeof preparePlace>>
 
@@ -25,7 +31,7 @@ export async function preparePlace() {
     const resources = [
       { audience: API_AUDIENCE, name: 'Demo API', scopes: { 'api:read': 'Read the demo data' } },
     ]
-    writeFileSync(path.join(folder, 'clients.json'), JSON.stringify({ clients, resources }))
+    writeFileSync(path.join(folder, 'clients.json'), JSON.stringify({ clients, resources, policy: CROWD }))
   }
   configure()
 
