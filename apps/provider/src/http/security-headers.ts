@@ -62,3 +62,22 @@ export function allowFormAction(ctx: Context, target: string): void {
   const policy = ctx.response.get('Content-Security-Policy')
   ctx.set('Content-Security-Policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`))
 }
+
+/** Lets one page frame pages of ours. */
+export function allowFrames(ctx: Context): void {
+  ctx.set('Content-Security-Policy', `${ctx.response.get('Content-Security-Policy')}; frame-src 'self'`)
+}
+
+const SANDBOX_POLICY = [
+  "default-src 'none'",
+  "style-src 'unsafe-inline'",
+  "base-uri 'none'",
+  "frame-ancestors 'self'",
+  'sandbox allow-popups allow-popups-to-escape-sandbox',
+].join('; ')
+
+/** For somebody else's HTML inside a page of ours: it looks as it was meant to, loads nothing, runs nothing and is nobody. */
+export function sandboxFrame(ctx: Context): void {
+  ctx.set('Content-Security-Policy', SANDBOX_POLICY)
+  ctx.set('X-Frame-Options', 'SAMEORIGIN')
+}

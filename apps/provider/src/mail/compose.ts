@@ -4,7 +4,7 @@ import { deviceOf } from './device.ts'
 import type { Content, LetterKind } from './letter.ts'
 import type { SealedLetter } from './outbox.store.ts'
 import { SAMPLES } from './samples.ts'
-import { durationInWords, oneLine, timeInWords } from './words.ts'
+import { durationInWords, endInWords, oneLine, timeInWords } from './words.ts'
 
 /** Ready to be sent. */
 export type Message = {
@@ -142,10 +142,8 @@ function describe<Kind extends LetterKind>(content: Extract<Content, { kind: Kin
 
 function untilOf(content: Content, from: Date): Body['until'] {
   if (!('validMs' in content)) return null
-  return {
-    howLong: durationInWords(content.validMs),
-    time: timeInWords(new Date(from.getTime() + content.validMs)),
-  }
+  const { validMs } = content
+  return { howLong: durationInWords(validMs), time: endInWords(from, validMs) }
 }
 
 const appOf = (content: Content) =>

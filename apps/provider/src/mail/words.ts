@@ -19,6 +19,12 @@ export function timeInWords(at: Date): string {
   return `${weekday} ${day} ${month} ${year} at ${hour}:${minute} UTC`
 }
 
+/** `22:14 UTC`, for what is over within hours; later than that with its day. */
+export function endInWords(from: Date, ms: number): string {
+  const end = timeInWords(new Date(from.getTime() + ms))
+  return ms < DAY / 2 ? end.slice(end.indexOf(' at ') + ' at '.length) : end
+}
+
 const UNITS = [
   [DAY, 'day'],
   [HOUR, 'hour'],

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { letterPage, mailboxPage } from '../../src/dev/mailbox.routes.ts'
 import { createAssets } from '../../src/http/assets.ts'
 import { errorPage } from '../../src/http/error-pages.ts'
 import { createViews, type FieldError, type PageData, view } from '../../src/http/view.ts'
@@ -78,6 +79,17 @@ const codePart = ({ email, errors }: Told) =>
 
 /** Every page a person can be shown, by its file under `views/`; a part is shown inside its page. */
 export const samples: Record<string, (told: Told) => string> = {
+  'dev/mailbox': ({ name, email }) =>
+    views.page(mailboxPage, {
+      title: 'Letters',
+      letters: [{ id: 'ltr_1', at: '2026-11-22T12:00:00.000Z', to: email, subject: name }],
+      scripts: ['mailbox.js'],
+    }),
+  'dev/letter': ({ name, email }) =>
+    views.page(letterPage, {
+      title: name,
+      letter: { id: 'ltr_1', to: email, subject: name, text: name, headers: { Subject: name } },
+    }),
   'interaction/sign-in': (told) =>
     views.page(signInPage, {
       title: 'Sign in',
