@@ -101,7 +101,15 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const mailed = { users, addresses, codes, outbox, issuer: config.ISSUER }
   const mailbox = createMailbox({ ...mailed, open: registration.open, lifetime: lifetimes.email_code })
   const confirmations = createConfirmations({ ...mailed, lifetime: lifetimes.confirmation })
-  const methods = createMethods({ users, hasher, codes, mailbox, policy, service: branding.name })
+  const methods = createMethods({
+    users,
+    hasher,
+    codes,
+    mailbox,
+    policy,
+    service: branding.name,
+    issuer: config.ISSUER,
+  })
   const browsers = createKnownBrowsers(config.ISSUER, sealer.deriveAll('known-browser'))
   const ending = { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty }
   let draining = false

@@ -10,6 +10,8 @@ type Known = { id: string; generation: number }
 
 /** Browsers in which a person has signed in before: strangers' wrong passwords do not lock those out. */
 export type KnownBrowsers = {
+  /** Whether it is worth asking for whom: most strangers hold nothing. */
+  isAny(ctx: Context): boolean
   isKnown(ctx: Context, user: Known): boolean
   /** What the browser is called where its tries are counted; null for one that is not known. */
   idFor(ctx: Context, user: Known): string | null
@@ -48,6 +50,7 @@ export function createKnownBrowsers(issuer: string, keys: KeyObject[]): KnownBro
   }
 
   return {
+    isAny: (ctx) => read(ctx) !== null,
     isKnown: (ctx, user) => idFor(ctx, user) !== null,
     idFor,
     remember(ctx, user) {

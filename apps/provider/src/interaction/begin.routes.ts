@@ -25,9 +25,9 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
     const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
     if (!method.begin) throw notFound()
     const trial = attempts.attempt(ctx, journey, { id: method.id, fields })
-    const allowances = method.allowances(trial, networkOf(ctx.ip))
-    const seconds = await gate.take(allowances)
-    if (seconds !== null) return waitForLetter(ctx, journey, { method, fields, seconds })
+    const allowances = method.beginAllowances?.(trial, networkOf(ctx.ip)) ?? []
+    const taken = await gate.take(allowances)
+    if (!taken.ok) return waitForLetter(ctx, journey, { method, fields, seconds: taken.wait })
 
     const start = async () => {
       const result = await method.begin!(trial)

@@ -45,9 +45,9 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
   async function send(ctx: Context) {
     const { journey } = await gate.post(ctx, [CONFIRM_PROMPT])
     const user = await personOf(journey)
-    const allowances = sendingAllowances(user.email, networkOf(ctx.ip))
-    const seconds = await gate.take(allowances)
-    if (seconds !== null) return tooMany(ctx, journey, { seconds, message: letterOnItsWay(seconds) })
+    const allowances = sendingAllowances('confirmation', user.email, networkOf(ctx.ip))
+    const taken = await gate.take(allowances)
+    if (!taken.ok) return tooMany(ctx, journey, { seconds: taken.wait, message: letterOnItsWay(taken.wait) })
     const letter = {
       clientName: journey.client.own ? null : journey.client.name,
       occasion: gate.occasionOf(ctx),
@@ -60,8 +60,8 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
     const { journey, fields } = await gate.post(ctx, [CONFIRM_PROMPT])
     const user = await personOf(journey)
     const allowances = codeAllowances(user.email, networkOf(ctx.ip))
-    const seconds = await gate.take(allowances)
-    if (seconds !== null) return tooMany(ctx, journey, { seconds, message: tooManyTries(seconds) })
+    const taken = await gate.take(allowances)
+    if (!taken.ok) return tooMany(ctx, journey, { seconds: taken.wait, message: tooManyTries(taken.wait) })
     const checked = await gate.attempt(allowances, () => confirmations.check(user, { code: fields('code') }))
     const done = checked.ok && (await finish(ctx, journey, { user, id: checked.id }))
     if (done) return gate.succeed(allowances)

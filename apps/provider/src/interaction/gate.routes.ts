@@ -16,7 +16,8 @@ import { sendOnward } from '../http/reply.ts'
 import type { Views } from '../http/view.ts'
 import { visitOf } from '../http/visit.ts'
 import { type Clock, HOUR } from '../lib/clock.ts'
-import type { Allowance, Limits } from '../limits/store.ts'
+import type { Watch } from '../limits/anomaly.ts'
+import type { Allowance, Limits, Lock, Taken } from '../limits/store.ts'
 import type { Occasion, Outbox } from '../mail/letter.ts'
 import type { Confirmations } from '../methods/email-code/confirmation.ts'
 import type { Mailbox } from '../methods/email-code/mailbox.ts'
@@ -42,6 +43,7 @@ export type InteractionDependencies = {
   registry: Registry
   audit: AuditLog
   limits: Limits
+  failures: Watch
   methods: SignInMethod[]
   ownClientId: string
   ending: Ending
@@ -104,10 +106,15 @@ export function createGate({
     record: (ctx: Context, event: AuditEvent, journey: Journey) =>
       audit.record(event, { ...visitOf(ctx), clientId: journey.clientId }),
 
-    /** Takes one try of each; seconds to wait when one of them is used up. */
-    async take(allowances: Allowance[]): Promise<number | null> {
-      const waits = await Promise.all(allowances.map((allowance) => limits.take(allowance)))
-      return waits.reduce((longest, wait) => (wait !== null && wait > (longest ?? 0) ? wait : longest), null)
+    /** Takes one try of each, or of none. */
+    take: (allowances: Allowance[]): Promise<Taken> => limits.takeAll(allowances),
+
+    /** The try was wrong: what it closed, if it was the last one and nobody else was the last as well. */
+    fail: (taken: Taken): Promise<Lock | null> => limits.fail(taken),
+
+    /** All is as if nobody had ever tried. */
+    async forget(allowances: Allowance[]): Promise<void> {
+      await Promise.all(allowances.map((allowance) => limits.forget(allowance)))
     },
 
     giveBack,

@@ -59,10 +59,10 @@ export function registerRoutes(router: Router, deps: Deps) {
     const allowances: Allowance[] = [{ limit: 'registration_per_ip', key: networkOf(ctx.ip) }]
     const redraw = (errors: FieldError[], status: number) =>
       drawRegister(ctx, journey, { fields, errors, status })
-    const seconds = await gate.take(allowances)
-    if (seconds !== null) {
-      ctx.set('Retry-After', String(seconds))
-      return redraw([{ field: 'email', message: tooManyAccounts(seconds) }], 429)
+    const taken = await gate.take(allowances)
+    if (!taken.ok) {
+      ctx.set('Retry-After', String(taken.wait))
+      return redraw([{ field: 'email', message: tooManyAccounts(taken.wait) }], 429)
     }
     const judgement = await gate.attempt(allowances, () => judgeNewcomer(fields, method!))
     if (!judgement.ok) {
@@ -77,13 +77,13 @@ export function registerRoutes(router: Router, deps: Deps) {
   /** The account is there once the mailbox is proved; until then nobody can tell whether there was one before. */
   async function askMailbox(ctx: Context, journey: Journey, { newcomer, redraw }: Step) {
     const { email } = newcomer
-    const allowances = sendingAllowances(email.canonical, networkOf(ctx.ip))
-    const seconds = await gate.take(allowances)
-    if (seconds !== null) {
+    const allowances = sendingAllowances('sign_in', email.canonical, networkOf(ctx.ip))
+    const taken = await gate.take(allowances)
+    if (!taken.ok) {
       // Whoever pressed twice is where they wanted to be.
       if (journey.progress?.begun.address === email.address) return seeOther(ctx, journeyPath(journey.uid))
-      ctx.set('Retry-After', String(seconds))
-      return redraw([{ field: 'email', message: letterOnItsWay(seconds) }], 429)
+      ctx.set('Retry-After', String(taken.wait))
+      return redraw([{ field: 'email', message: letterOnItsWay(taken.wait) }], 429)
     }
     const place = attempts.attempt(ctx, journey, { id: MAILBOX_METHOD, fields: nothingTyped })
     await gate.attempt(allowances, () =>

@@ -14,15 +14,17 @@ export type MethodDependencies = {
   hasher: Hasher
   policy: Policy
   service: string
+  issuer: string
 }
 
 /** The sign-in methods, in the order people see them. Adding one is adding a line. */
 export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
-  const { password } = deps.policy
+  const { password, limits } = deps.policy
   return [
     createPasswordMethod({
       ...deps,
       rules: { minLength: password.min_length, minStrength: password.min_strength },
+      lockedFor: Math.max(...limits.password_per_account.map(({ block }) => block)),
     }),
     createEmailCodeMethod(deps),
   ]

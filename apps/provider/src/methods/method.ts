@@ -1,7 +1,7 @@
 import type { Fields } from '../http/fields.ts'
 import type { FieldError, View } from '../http/view.ts'
-import type { Allowance } from '../limits/store.ts'
-import type { Occasion } from '../mail/letter.ts'
+import type { Allowance, Lock } from '../limits/store.ts'
+import type { Content, Occasion } from '../mail/letter.ts'
 import type { NewCredential, User } from '../users/user.ts'
 
 /** Authentication Method Reference values (RFC 8176). */
@@ -10,14 +10,14 @@ export type Amr = 'pwd' | 'otp' | 'mfa' | 'hwk' | 'swk' | 'fed' | 'user'
 /** Whom a proof showed to be there; `isNew` where the proof made the account. */
 export type Person = { user: User; isNew: boolean }
 
-/** Who is this? Reasons are for the log; people read `errors`. */
+/** Who is this? Reasons are for the log; people read `errors`. `forgets`: what need not be counted of whoever proved that much. */
 export type Outcome =
-  | { ok: true; amr: Amr[]; user: User }
+  | { ok: true; amr: Amr[]; user: User; forgets?: Allowance[] }
   /**
    * The proof is good, for one of those who bring it: `claim` runs in the transaction that signs the person in. Null when
    * somebody else was first. @throws AddressTaken
    */
-  | { ok: true; amr: Amr[]; claim: () => Promise<Person | null> }
+  | { ok: true; amr: Amr[]; claim: () => Promise<Person | null>; forgets?: Allowance[] }
   | {
       ok: false
       reason: 'wrong' | 'incomplete' | 'expired' | 'replayed'
@@ -81,11 +81,15 @@ export type SignInMethod = {
   admit?<T>(attempt: () => Promise<T>): Promise<T>
   /** What one try costs; taken before `verify`, the first ones given back when it was right. */
   allowances(attempt: Attempt, network: string): Allowance[]
+  /** What sending once costs; all given back when nothing was sent. */
+  beginAllowances?(attempt: Attempt, network: string): Allowance[]
   /** Sends what the person has to bring back; part of a transaction. For methods that work in two steps. */
   begin?(attempt: Attempt): Promise<Begun>
   /** Whether what was begun can still be brought to an end. */
   resume?(begun: Pending): Promise<boolean>
   verify(attempt: Attempt): Promise<Outcome>
+  /** What the owner is told when tries without success have closed this way. */
+  lockLetter?(lock: Lock): Content
   /** How a new person starts with this method; absent where nobody can. */
   enrol?: {
     show(errors: FieldError[]): Part

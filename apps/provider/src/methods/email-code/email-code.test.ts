@@ -329,6 +329,20 @@ test('an address whose owner may still have it back is nobody else’s', async (
   expect(letters).toEqual([])
 })
 
+test('every letter is counted for the address it goes to, whatever was begun before', () => {
+  const { method } = instance()
+  const begun = { id: 'chl_1', address: ADA }
+  const counted = (typed: Record<string, string>, more = {}) =>
+    method.beginAllowances!(attempt(typed, more), '192.0.2.1')
+  const of = (address: string) => [
+    { limit: 'letters_per_address', key: `sign_in ${address}` },
+    { limit: 'letters_per_ip', key: '192.0.2.1' },
+  ]
+  expect(counted({ email: ' ADA@Example.test' })).toEqual(of(ADA))
+  expect(counted({ email: 'grace@example.test' }, { begun })).toEqual(of('grace@example.test'))
+  expect(counted({ email: 'grace@example.test', again: 'yes' }, { begun })).toEqual(of(ADA))
+})
+
 test('an address that is none is refused with a word on how to write one, and nothing is sent', async () => {
   const { method } = instance()
   for (const email of [

@@ -27,10 +27,11 @@ export function createEmailCodeMethod({ mailbox, codes }: EmailCodeDependencies)
       if (!begun) return part(door, { action: again })
       return part(codePage, { action, again, csrf, address: begun.address, errors })
     },
-    allowances({ begun, fields }, network) {
-      if (!begun || isAgain(fields)) return sendingAllowances(begun?.address ?? fields('email'), network)
-      return codeAllowances(begun.address, network)
+    beginAllowances({ begun, fields }, network) {
+      const address = begun && isAgain(fields) ? begun.address : fields('email')
+      return sendingAllowances('sign_in', address, network)
     },
+    allowances: ({ begun }, network) => codeAllowances(begun?.address ?? '', network),
     async begin(attempt) {
       const { begun, fields } = attempt
       if (!begun || !isAgain(fields)) return begin(attempt)
@@ -63,7 +64,9 @@ export function createEmailCodeMethod({ mailbox, codes }: EmailCodeDependencies)
       : await codes.check(begun.id, place, fields('code'))
     if (!checked.ok) return refused(checked.reason)
     const wish = mailbox.wishOf(checked.about)
-    return { ok: true, amr: wish.amr, claim: () => mailbox.claim(begun.id, wish) }
+    // Whoever reads the mailbox may have its next letter at once.
+    const forgets = [letterAllowance('sign_in', begun.address)]
+    return { ok: true, amr: wish.amr, claim: () => mailbox.claim(begun.id, wish), forgets }
   }
 }
 
@@ -71,11 +74,20 @@ const isAgain = (fields: Attempt['fields']) => fields('again') !== ''
 
 const keyOf = (typed: string) => parseEmail(typed)?.canonical ?? typed
 
+/** Signing up counts with signing in: whoever wants in has one letter at a time. */
+export type LetterPurpose = 'sign_in' | 'confirmation' | 'new_address' | 'password_reset'
+
 /** Whoever sends a letter to an address takes these. */
-export const sendingAllowances = (address: string, network: string) => [
-  { limit: 'letters_per_address' as const, key: keyOf(address) },
+export const sendingAllowances = (purpose: LetterPurpose, address: string, network: string) => [
+  letterAllowance(purpose, address),
   { limit: 'letters_per_ip' as const, key: network },
 ]
+
+/** Counted by what the letter is for: a person who signs up and forgets the password at once gets both. */
+const letterAllowance = (purpose: LetterPurpose, address: string) => ({
+  limit: 'letters_per_address' as const,
+  key: `${purpose} ${keyOf(address)}`,
+})
 
 /** Whoever tries a mailed code takes these: a new code brings no new tries. */
 export const codeAllowances = (address: string, network: string) => [

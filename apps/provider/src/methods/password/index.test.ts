@@ -27,6 +27,8 @@ beforeAll(async () => {
     hasher: watched(createHasher({ slots: 2, queue: 64, waitMs: 10_000 })),
     rules: { minLength: 10, minStrength: 3 },
     service: 'Anteroom',
+    issuer: 'https://id.example',
+    lockedFor: 900_000,
   })
 })
 afterAll(() => testDatabase.drop())

@@ -22,9 +22,18 @@ const dataSchema = z.object({ hash: z.string() })
 // The longest field we read; the judgement on what is too long for a password is made in code points.
 const FIELD_MAX = 20_000
 
-export type PasswordDependencies = { users: UserStore; hasher: Hasher; rules: PasswordRules; service: string }
+export type PasswordDependencies = {
+  users: UserStore
+  hasher: Hasher
+  rules: PasswordRules
+  service: string
+  issuer: string
+  /** Milliseconds that too many wrong passwords close this way. */
+  lockedFor: number
+}
 
-export function createPasswordMethod({ users, hasher, rules, service }: PasswordDependencies): SignInMethod {
+export function createPasswordMethod(deps: PasswordDependencies): SignInMethod {
+  const { users, hasher, rules, service, issuer, lockedFor } = deps
   // Verified against where there is no account, so that the clock does not tell who has one.
   const decoy = hasher.hash(crypto.randomUUID())
   // The first hash starts the threads that all hashes run on.
@@ -67,6 +76,10 @@ export function createPasswordMethod({ users, hasher, rules, service }: Password
       return [...accountAllowances(account), { limit: 'password_per_ip', key: network }]
     },
     verify,
+    lockLetter: (lock) =>
+      lock === 'disabled'
+        ? { kind: 'password_disabled', forgotUrl: `${issuer}/forgot` }
+        : { kind: 'password_locked', waitMs: lockedFor, forgotUrl: `${issuer}/forgot` },
     enrol: {
       show: (errors) => part(enrolField, { errors, minLength: rules.minLength }),
       async prepare(fields, about) {
