@@ -79,7 +79,7 @@ export async function createApp({ config, database, sealer, log, now }: Dependen
   const consents = createConsentStore(scope)
   const registry = createRegistry(config.clients, config.resources)
   const audit = createAuditLog(scope, now)
-  const limits = createLimits(database.pool, policy.limits)
+  const limits = createLimits(database.pool, policy.limits, log)
   const failures = watchFailures({
     limits,
     onAnomaly: () => audit.record({ type: 'sign_in.anomaly_detected', limit: 'password_failures' }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { readConfig } from '../config.ts'
 import type { Database } from '../db/database.ts'
+import { silentLog } from '../lib/log.ts'
 import { watchFailures } from './anomaly.ts'
 import { createLimits } from './store.ts'
 
@@ -20,7 +21,7 @@ function watchAtAll(everyMs: number) {
   const onError = vi.fn()
   const watches = databases.map(({ pool }) =>
     watchFailures({
-      limits: createLimits(pool, readConfig({}).policy.limits),
+      limits: createLimits(pool, readConfig({}).policy.limits, silentLog),
       onAnomaly,
       onError,
       everyMs,

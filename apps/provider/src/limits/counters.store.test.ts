@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { MINUTE } from '../lib/clock.ts'
+import { silentLog } from '../lib/log.ts'
 import { type Counters, createCounters } from './counters.store.ts'
 
 let testDatabase: TestDatabase
@@ -11,7 +12,7 @@ beforeAll(async () => {
   testDatabase = await createTestDatabase()
   const { pool } = await testDatabase.open()
   pools = [pool, testDatabase.url ? (await testDatabase.open()).pool : pool]
-  all = [createCounters(pools[0]), createCounters(pools[1])]
+  all = [createCounters(pools[0], silentLog), createCounters(pools[1], silentLog)]
 })
 afterAll(() => testDatabase.drop())
 beforeEach(() => pools[0].query('delete from rate_limits'))

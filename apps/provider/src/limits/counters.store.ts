@@ -1,6 +1,7 @@
 // The counters in PostgreSQL. What requests ask of them in one turn of the event loop travels together.
 import type { Pool } from 'pg'
 import { createBatches } from '../db/batches.ts'
+import type { Log } from '../lib/log.ts'
 
 /** What stands under a key afterwards, and for how many milliseconds yet. */
 export type Count = { points: number; left: number }
@@ -54,9 +55,16 @@ const SET = `
 
 const BATCH = { lanes: 2, size: 500 }
 
-export function createCounters(pool: Pool): Counters {
-  const query = async <Row extends object>(name: string, text: string, values: unknown[]) =>
-    (await pool.query<Row>({ name: `limits.${name}`, text, values })).rows
+/** Failures are logged here: whoever asks goes on with a stricter count of its own, and nobody would notice. */
+export function createCounters(pool: Pool, log: Log): Counters {
+  async function query<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
+    try {
+      return (await pool.query<Row>({ name: `limits.${name}`, text, values })).rows
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'the database did not count tries, this process does')
+      throw error
+    }
+  }
 
   const add = createBatches<Addition, Count>({
     ...BATCH,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { readConfig } from '../config.ts'
+import { silentLog } from '../lib/log.ts'
 import { ofBrowser } from './known-browser.ts'
 import { type Allowance, createLimits, type Limits } from './store.ts'
 
@@ -9,10 +10,8 @@ let limits: Limits
 beforeAll(async () => {
   testDatabase = await createTestDatabase()
   const { pool } = await testDatabase.open()
-  limits = createLimits(pool, {
-    ...readConfig({}).policy.limits,
-    password_pace: { from: 3, first: 0, most: 0 },
-  })
+  const config = { ...readConfig({}).policy.limits, password_pace: { from: 3, first: 0, most: 0 } }
+  limits = createLimits(pool, config, silentLog)
 })
 afterAll(() => testDatabase.drop())
 

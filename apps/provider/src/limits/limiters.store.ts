@@ -3,6 +3,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { LimitWindow, PaceConfig } from '../config/parts.ts'
 import type { LimitName, LimitsConfig, PaceName } from '../config.ts'
 import { HOUR, SECOND } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
 import { createCounters } from './counters.store.ts'
 import { Limiter } from './limiter.store.ts'
 
@@ -16,8 +17,8 @@ export type Pace = {
 }
 
 /** A limiter for every window of the configuration. */
-export function createLimiters(pool: Pool, config: LimitsConfig) {
-  const counters = createCounters(pool)
+export function createLimiters(pool: Pool, config: LimitsConfig, log: Log) {
+  const counters = createCounters(pool, log)
   const windows = new Map<LimitName, Limiter[]>()
   const local = new Map<LimitName, RateLimiterMemory[]>()
   const paces = new Map<PaceName, Pace>()

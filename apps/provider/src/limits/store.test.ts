@@ -4,6 +4,7 @@ import { meet } from '../../test/races/support/barrier.ts'
 import { createTestDatabase, realPostgresUrl, type TestDatabase } from '../../test/support/database.ts'
 import { type LimitsConfig, readConfig } from '../config.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../lib/clock.ts'
+import { silentLog } from '../lib/log.ts'
 import { networkOf } from '../lib/networks.ts'
 import { type Allowance, createLimits, type Limits, type Taken } from './store.ts'
 
@@ -36,7 +37,7 @@ beforeEach(async () => {
   start()
 })
 function start(config = CONFIG) {
-  ;[here, elsewhere] = [createLimits(pools[0], config), createLimits(pools[1], config)]
+  ;[here, elsewhere] = [createLimits(pools[0], config, silentLog), createLimits(pools[1], config, silentLog)]
 }
 
 const together = <T>(times: number, work: (limits: Limits) => Promise<T>) =>
@@ -232,6 +233,42 @@ describe('T016: failures in a row', () => {
   })
 })
 
+test('T016: with the numbers of the table a hundred wrong tries take hours, and their owner hears of each lock once', async () => {
+  start(readConfig({}).policy.limits)
+  const locks: string[] = []
+  let [evaluated, waited] = [0, 0]
+  for (;;) {
+    const at = evaluated % 2 ? elsewhere : here
+    const taken = await at.takeAll([IN_A_ROW, ACCOUNT])
+    if (taken.ok) {
+      evaluated++
+      locks.push(...[(await at.fail(taken)) ?? []].flat())
+    } else if (taken.untilReset) break
+    else {
+      waited += taken.wait
+      await pass(taken.wait * SECOND)
+    }
+  }
+  expect(evaluated).toBe(100)
+  expect(locks).toEqual([...Array(9).fill('soft'), 'disabled'])
+  expect(waited).toBeGreaterThan(2 * 60 * 60)
+})
+
+test('T020: one password on five hundred accounts gets one network thirty tries', async () => {
+  start(readConfig({}).policy.limits)
+  const spray = (index: number): Allowance[] => [
+    { ...IN_A_ROW, key: `person${index}` },
+    { ...ACCOUNT, key: `person${index}` },
+    NETWORK,
+  ]
+  const all = await Promise.all(
+    Array.from({ length: 500 }, (_, index) => (index % 2 ? elsewhere : here).takeAll(spray(index))),
+  )
+  expect(all.filter(({ ok }) => ok)).toHaveLength(30)
+  expect((await points('password_in_a_row:%')).filter((count) => count > 0)).toHaveLength(30)
+  expect(await here.takeAll(spray(501))).toMatchObject({ ok: false, wait: expect.any(Number) })
+})
+
 describe('T016: the soft lock', () => {
   test('begins with the last wrong try, is heard of once, and is over after its time', async () => {
     const tries = await together(5, (at) => at.takeAll([ACCOUNT]))
@@ -347,7 +384,8 @@ test('any text is a key: hostile ones are counted as well', async () => {
 
 test('a database that does not answer leaves a quarter of the tries, counted here, and a pace', async () => {
   const nowhere = new Pool({ host: '127.0.0.1', port: 1 })
-  const alone = createLimits(nowhere, CONFIG)
+  const warn = vi.fn()
+  const alone = createLimits(nowhere, CONFIG, { ...silentLog, warn })
   const twenty = async (allowance: Allowance) =>
     admitted(await Promise.all(Array.from({ length: 20 }, () => alone.take(allowance))))
   expect(await twenty(ACCOUNT)).toBe(1)
@@ -355,5 +393,6 @@ test('a database that does not answer leaves a quarter of the tries, counted her
   expect(await twenty({ ...IN_A_ROW, key: 'grace@example.test' })).toBe(2)
   await alone.succeed(ACCOUNT)
   expect(await twenty(ACCOUNT)).toBe(1)
+  expect(warn).toHaveBeenCalled()
   await nowhere.end()
 })

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { LimitName, LimitsConfig, PaceName } from '../config.ts'
 import { SECOND } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
+import type { Log } from '../lib/log.ts'
 import { type Answer, consume, createLimiters, toSeconds } from './limiters.store.ts'
 
 /** What is counted: whose tries (an account's canonical address, a network) under which limit. */
@@ -49,8 +50,8 @@ export type Limits = {
 const CLOSED = 10_000_000
 
 /** Keys are digested: the table tells neither addresses nor networks. */
-export function createLimits(pool: Pool, config: LimitsConfig): Limits {
-  const { windowsOf, paceOf, localOf } = createLimiters(pool, config)
+export function createLimits(pool: Pool, config: LimitsConfig, log: Log): Limits {
+  const { windowsOf, paceOf, localOf } = createLimiters(pool, config, log)
 
   /** Those in a row go first: whom the pace turns away has taken nothing from what locks. */
   async function takeAll(allowances: Allowance[]): Promise<Taken> {
