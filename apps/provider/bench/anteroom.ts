@@ -25,6 +25,7 @@ writeFileSync(
       },
     ],
     policy: {
+      registration: { confirmation: 'later' },
       limits: {
         password_per_account: GENEROUS,
         password_per_ip: GENEROUS,

@@ -288,6 +288,7 @@ describe('the configuration file', () => {
       expired: HOUR,
       audit: 365 * DAY,
       audit_ip: 7 * DAY,
+      letters: 30 * DAY,
     })
   })
 

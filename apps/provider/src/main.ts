@@ -32,7 +32,11 @@ async function lead(config: Config, log: Log): Promise<void> {
   announce(config, workers.port, log)
 }
 
-function announce({ ISSUER, HOST, production, DATABASE_URL }: Config, port: number, log: Log): void {
+function announce(
+  { ISSUER, HOST, production, DATABASE_URL, SMTP_URL }: Config,
+  port: number,
+  log: Log,
+): void {
   if (production) {
     log.info({ issuer: ISSUER, host: HOST, port }, 'Anteroom is running')
     return
@@ -41,6 +45,7 @@ function announce({ ISSUER, HOST, production, DATABASE_URL }: Config, port: numb
     '',
     `  Anteroom is running      ${ISSUER}   (listening on ${HOST}:${port})`,
     `  Database                 ${DATABASE_URL ? 'PostgreSQL' : 'embedded PostgreSQL'}`,
+    `  Letters                  ${SMTP_URL ? 'sent by the mail server of SMTP_URL' : `${ISSUER}/dev/mailbox`}`,
     '  Development mode: plain http is accepted, secrets are kept in the data folder',
     '',
   ]

@@ -159,6 +159,7 @@ function writeSecrets(folder: string, databaseUrl: string): void {
   const values = {
     database_url: databaseUrl,
     secret_key: randomBytes(32).toString('base64'),
+    smtp_url: 'smtp://anteroom:mail-password@127.0.0.1:1',
     demo_client_secret: randomBytes(24).toString('hex'),
   }
   for (const [name, value] of Object.entries(values))

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { healthCommand } from './health.ts'
 import { keysCommand } from './keys.ts'
+import { mailCommand } from './mail.ts'
 import { settingsCommand } from './settings.ts'
 
 const USAGE = 2
@@ -10,7 +11,7 @@ const program = new Command('anteroom')
   .description('Operates an Anteroom. Settings come from the environment, as for the server.')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) })
-for (const command of [healthCommand(), keysCommand(), settingsCommand()])
+for (const command of [healthCommand(), keysCommand(), mailCommand(), settingsCommand()])
   program.addCommand(command.exitOverride())
 
 try {

@@ -91,6 +91,10 @@ const policy = (production: boolean) =>
         expired: duration(HOUR).refine((ms) => ms >= MINUTE, 'must be 1m at least'),
         audit: duration(365 * DAY),
         audit_ip: duration(90 * DAY),
+        letters: duration(30 * DAY).refine(
+          (ms) => ms >= 2 * DAY,
+          'must be 2d at least, a letter is tried for a day',
+        ),
       })
       .prefault({}),
     /** Password hashes at once (default: one a core), how many may wait, and how long, before we answer 503. */

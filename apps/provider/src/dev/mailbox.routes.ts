@@ -25,18 +25,18 @@ export function mailboxRoutes({ mailbox, views }: Dependencies): Router {
 
   router.get('.json', async (ctx) => {
     const { to } = ctx.query
-    ctx.body = await mailbox.listMessages(typeof to === 'string' ? to.toLowerCase() : null, SHOWN)
+    ctx.body = await mailbox.listMessages(typeof to === 'string' ? sayable(to.toLowerCase()) : null, SHOWN)
   })
 
   router.get('/:id', async (ctx) => {
-    const letter = await mailbox.findMessage(ctx.params['id']!)
+    const letter = await mailbox.findMessage(sayable(ctx.params['id']!))
     if (!letter) return
     allowFrames(ctx)
     sendPage(ctx, views.page(letterPage, { title: letter.subject, letter }))
   })
 
   router.get('/:id/html', async (ctx) => {
-    const letter = await mailbox.findMessage(ctx.params['id']!)
+    const letter = await mailbox.findMessage(sayable(ctx.params['id']!))
     if (!letter) return
     sandboxFrame(ctx)
     sendPage(ctx, letter.html.replace('<head>', OPEN_OUTSIDE))
@@ -44,6 +44,9 @@ export function mailboxRoutes({ mailbox, views }: Dependencies): Router {
 
   return router
 }
+
+/** PostgreSQL knows no text with a NUL in it. */
+const sayable = (text: string) => text.replaceAll('\0', '')
 
 /** A link in a letter opens where its reader browses, not inside the letter. */
 const OPEN_OUTSIDE = '<head>\n  <base target="_blank">'

@@ -6,7 +6,7 @@ import { type Log, silentLog } from '../lib/log.ts'
 import { createRetention } from './retention.ts'
 
 const POLICY = {
-  retention: { expired: HOUR, audit: 365 * DAY, audit_ip: 90 * DAY },
+  retention: { expired: HOUR, audit: 365 * DAY, audit_ip: 90 * DAY, letters: 30 * DAY },
   registration: { open: true, confirmation: 'first' as const, unconfirmed: 3 * DAY },
 }
 const ROWS = 50
@@ -46,6 +46,9 @@ test('one run goes through everything that is kept, and says what it did in one 
     `insert into audit_events (id, at, type, ip) values
      ('old', now() - interval '366 d', 'x', '192.0.2.1'), ('older', now() - interval '91 d', 'x', '192.0.2.1')`,
   )
+  await pool.query(
+    `insert into letters (id, kind, created_at) values ('old', 'code', now() - interval '31 d')`,
+  )
   const { lines, log } = listening()
   const job = retention({ log })
   await job.run(going())
@@ -53,11 +56,19 @@ test('one run goes through everything that is kept, and says what it did in one 
   expect(lines).toEqual([
     {
       level: 'info',
-      what: { artifacts: ROWS, limits: 1, challenges: 0, unconfirmed: 0, events: 1, addresses: 1 },
+      what: {
+        artifacts: ROWS,
+        limits: 1,
+        challenges: 0,
+        unconfirmed: 0,
+        events: 1,
+        addresses: 1,
+        letters: 1,
+      },
     },
     {
       level: 'debug',
-      what: { artifacts: 0, limits: 0, challenges: 0, unconfirmed: 0, events: 0, addresses: 0 },
+      what: { artifacts: 0, limits: 0, challenges: 0, unconfirmed: 0, events: 0, addresses: 0, letters: 0 },
     },
   ])
 })

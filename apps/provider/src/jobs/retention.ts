@@ -6,6 +6,7 @@ import type { Connection, Database } from '../db/database.ts'
 import { MINUTE } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { removeSpent } from '../limits/retention.store.ts'
+import { removeOldLetters } from '../mail/retention.store.ts'
 import { removeOver, removeUnconfirmed } from '../users/retention.store.ts'
 import type { Job } from './repeat.ts'
 import { createWalk, type Rest, restNineTenths, type Walk } from './steps.ts'
@@ -25,7 +26,7 @@ const SIZE = 1000
 
 export function createRetention(deps: Dependencies): Job {
   const { database, policy, log, rest = restNineTenths, size = SIZE } = deps
-  const { expired: margin, audit, audit_ip } = policy.retention
+  const { expired: margin, audit, audit_ip, letters } = policy.retention
   const { unconfirmed } = policy.registration
   const walks: Record<string, Walk> = {
     artifacts: createWalk<Position>((connection, after) =>
@@ -37,6 +38,9 @@ export function createRetention(deps: Dependencies): Job {
     events: createWalk((connection) => removeOld(connection, { keep: audit, size })),
     addresses: createWalk<Place>((connection, after) =>
       shortenAddresses(connection, { after, keep: audit_ip, size }),
+    ),
+    letters: createWalk<string>((connection, after) =>
+      removeOldLetters(connection, { after, keep: letters, size }),
     ),
   }
 

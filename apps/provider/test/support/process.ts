@@ -12,6 +12,7 @@ const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 const plenty = { points: 1_000_000 }
 /** One machine plays a crowd. */
 const CROWD = {
+  registration: { confirmation: 'later' },
   limits: { tokens_per_client: plenty, grant_failures_per_ip: plenty, authorize_per_ip: plenty },
 }
 
