@@ -261,7 +261,7 @@ describe('several instances', () => {
   test('one of which dies in the middle of a letter: another sends it, under the same id', async () => {
     const held = Promise.withResolvers<void>()
     sink.behave = () => held.promise
-    const program = new URL('./test-programs/deliver-letters.ts', import.meta.url)
+    const program = new URL('../../test/support/deliver-letters.ts', import.meta.url)
     const child = startChild(program, [place.url!, String(sink.port), secretKey.toString('base64')])
     closing.push(() => child.kill('SIGKILL'))
     await child.said('delivering')

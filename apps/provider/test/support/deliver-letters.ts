@@ -1,8 +1,8 @@
 // Delivers letters until it is killed. Arguments: database, port of the mail server, secret key in base64.
 import { tmpdir } from 'node:os'
-import { openPostOffice, smtpAt } from '../../../test/support/post-office.ts'
-import { openDatabase } from '../../db/open.ts'
-import { silentLog } from '../../lib/log.ts'
+import { openDatabase } from '../../src/db/open.ts'
+import { silentLog } from '../../src/lib/log.ts'
+import { openPostOffice, smtpAt } from './post-office.ts'
 
 const [url, port, key] = process.argv.slice(2)
 const database = await openDatabase({ url, dataDir: tmpdir(), log: silentLog })
