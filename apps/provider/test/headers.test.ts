@@ -257,7 +257,6 @@ test('T138: nothing tells what we are made of', async () => {
     '/me',
     '/session/end/confirm',
     '/%ff',
-    '/dev/mailbox',
   ]) {
     for (const accept of ['text/html', 'application/json']) {
       const { status, body } = await get(path, { accept })

@@ -1,39 +1,12 @@
 // Delivers letters: a relay makes a job of each that waits, pg-boss keeps the jobs, workers do them.
 import { setTimeout } from 'node:timers/promises'
-import { PgBoss } from 'pg-boss'
 import type { Notifications } from '../db/notifications.ts'
-import { DAY, HOUR, MINUTE, SECOND } from '../lib/clock.ts'
+import { DAY, MINUTE, SECOND } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { DeliveryStore, Execute } from '../mail/delivery.store.ts'
 import type { Deliver } from '../mail/delivery.ts'
 import { LETTERS_TOPIC } from '../mail/outbox.store.ts'
-
-/** Milliseconds. */
-export type Pace = {
-  /** Between two looks for letters that nobody told of. */
-  look: number
-  /** Between two looks of a worker for jobs that nobody told of: those that are tried again. */
-  poll: number
-  /** To the second try, about; then about twice as long each time, `retryMost` at most. */
-  retry: number
-  retryMost: number
-  /** A process that has not been heard of for so long is dead, and its letters are anybody's. */
-  heartbeat: number
-  /** Between two looks for dead processes. */
-  supervise: number
-  /** How long those that leave finish what they are at. */
-  leave: number
-}
-
-export const PACE: Pace = {
-  look: 5 * SECOND,
-  poll: 5 * SECOND,
-  retry: 15 * SECOND,
-  retryMost: HOUR,
-  heartbeat: 30 * SECOND,
-  supervise: 30 * SECOND,
-  leave: 10 * SECOND,
-}
+import { asBossDatabase, createBoss, DEAD, LETTERS, makeQueues, PACE, type Pace, polling } from './queue.ts'
 
 /** Nobody tells of a letter there. */
 const LOOK_EMBEDDED = SECOND / 2
@@ -41,8 +14,6 @@ const LOOK_EMBEDDED = SECOND / 2
 /** How long a letter is tried, in milliseconds, and how many at once: one slow recipient takes one of these places. */
 export const DELIVERY = { patience: DAY, atOnce: 5 }
 
-const LETTERS = 'letters'
-const DEAD = 'letters.dead'
 const RELAYED_AT_ONCE = 100
 
 type Dependencies = {
@@ -106,7 +77,7 @@ export function deliverLetters(deps: Dependencies): { stop(): Promise<void> } {
   }
 
   const enqueue = async (ids: string[], execute: Execute) => {
-    const db = { executeSql: execute as (text: string, values?: unknown[]) => Promise<{ rows: never[] }> }
+    const db = asBossDatabase(execute)
     await boss.insert(
       LETTERS,
       ids.map((id) => ({ data: { id } })),
@@ -138,53 +109,11 @@ export function deliverLetters(deps: Dependencies): { stop(): Promise<void> } {
       unsubscribe()
       await started
       await look.idle()
-      await boss.stop({ graceful: true, timeout: pace.leave })
+      // A database that is gone stops nobody from going.
+      await boss.stop({ graceful: true, timeout: pace.leave }).catch((error: Error) => tell(error.message))
     },
   }
 }
-
-/**
- * On our own pool: its waits have an end, and the embedded database has no second connection to give. Of the queue's own
- * housekeeping only what we use is left on.
- */
-function createBoss(execute: Execute, embedded: boolean, pace: Pace): PgBoss {
-  const supervise = whole(pace.supervise)
-  return new PgBoss({
-    db: { executeSql: execute as (text: string, values?: unknown[]) => Promise<{ rows: never[] }> },
-    backend: embedded ? 'pglite' : 'postgres',
-    schedule: false,
-    registerInstance: false,
-    reindex: false,
-    monitorVacuum: false,
-    superviseIntervalSeconds: supervise,
-    monitorIntervalSeconds: supervise,
-    flowIntervalSeconds: whole(HOUR),
-  })
-}
-
-async function makeQueues(boss: PgBoss, pace: Pace): Promise<void> {
-  const kept = { deleteAfterSeconds: whole(DAY), retentionSeconds: whole(30 * DAY) }
-  const options = {
-    ...kept,
-    deadLetter: DEAD,
-    // A letter's own age ends its tries; these are for those that end in a crash.
-    retryLimit: 1000,
-    retryBackoff: true,
-    retryDelay: whole(pace.retry),
-    retryDelayMax: whole(pace.retryMost),
-    heartbeatSeconds: whole(pace.heartbeat),
-    expireInSeconds: whole(5 * MINUTE),
-  }
-  await boss.createQueue(DEAD, kept)
-  await boss.createQueue(LETTERS, options)
-  // What an older version made is brought up to date.
-  await boss.updateQueue(LETTERS, options)
-  // The queue's description is read now: the relay's transaction holds what may be the only connection.
-  await boss.insert(LETTERS, [])
-}
-
-const whole = (ms: number) => Math.max(1, Math.round(ms / SECOND))
-const polling = (pace: Pace) => ({ pollingIntervalSeconds: pace.poll / SECOND })
 
 /** What is asked for while it works is done afterwards, once. */
 function oneAtATime(work: () => Promise<void>): (() => void) & { idle(): Promise<void> } {

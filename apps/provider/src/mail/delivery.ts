@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { MINUTE } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Sealer } from '../lib/seal.ts'
-import type { Compose } from './compose.ts'
+import type { Compose, Message } from './compose.ts'
 import type { DeliveryStore, WaitingLetter } from './delivery.store.ts'
 import { openLetter } from './outbox.store.ts'
 import { Refused, type Transport } from './transport.ts'
@@ -33,24 +33,37 @@ export function createDelivery({ store, sealer, compose, transport, patience, lo
   let isFailing = false
 
   async function send(letter: WaitingLetter): Promise<Outcome> {
-    const { id, kind } = letter
+    const message = write(letter)
+    if (!message) return retry(letter, 'could not be written')
     try {
-      const message = compose(id, openLetter(sealer, id, letter.sealed))
-      const kept = await inTime(transport.send(message))
-      await store.markSent(id, kept)
+      await store.markSent(letter.id, await inTime(transport.send(message)))
       if (isFailing) log.info('letters are delivered again')
       isFailing = false
       return DONE
     } catch (error) {
-      const why = reasonOf(error)
-      if (error instanceof Refused || letter.isOld) return giveUp(letter, why)
-      log[isFailing ? 'debug' : 'warn'](
-        { letter: id, kind, reason: why },
-        'a letter could not be delivered yet',
-      )
-      isFailing = true
-      return { status: 'later', why }
+      return error instanceof Refused ? giveUp(letter, error.message) : retry(letter, reasonOf(error))
     }
+  }
+
+  /** What fails here is our own: its message knows nothing of the letter's. */
+  function write({ id, kind, sealed }: WaitingLetter): Message | null {
+    try {
+      return compose(id, openLetter(sealer, id, sealed))
+    } catch (error) {
+      log.error({ err: error, letter: id, kind }, 'a letter could not be written')
+      return null
+    }
+  }
+
+  async function retry(letter: WaitingLetter, why: string): Promise<Outcome> {
+    if (letter.isOld) return giveUp(letter, why)
+    const { id, kind } = letter
+    log[isFailing ? 'debug' : 'warn'](
+      { letter: id, kind, reason: why },
+      'a letter could not be delivered yet',
+    )
+    isFailing = true
+    return { status: 'later', why }
   }
 
   async function giveUp({ id, kind }: WaitingLetter, why: string): Promise<Outcome> {
@@ -85,8 +98,7 @@ async function inTime<T>(sending: Promise<T>): Promise<T> {
 type SmtpError = { code?: unknown; responseCode?: unknown }
 
 /** By codes alone: what a mail server says often repeats the address. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof Refused) return error.message
+function reasonOf(error: unknown): string {
   const { code, responseCode } = error as SmtpError
   const codes = [code, responseCode].filter((part) => part !== undefined).map(String)
   return codes.join(' ') || (error instanceof Error ? error.name : 'unknown')
