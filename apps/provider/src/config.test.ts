@@ -78,6 +78,11 @@ describe('without any setting', () => {
       refresh_window: 10 * SECOND,
       grant: 90 * DAY,
       interaction: 15 * MINUTE,
+      email_code: 10 * MINUTE,
+      confirmation: DAY,
+      reset_link: 30 * MINUTE,
+      address_undo: 7 * DAY,
+      fresh_proof: 10 * MINUTE,
       session_idle: DAY,
       session: 7 * DAY,
     })
