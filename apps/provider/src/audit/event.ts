@@ -5,10 +5,11 @@ export type AuditEvent =
   | { type: 'sign_in.failed'; userId?: string; method: string; reason: string }
   | { type: 'sign_in.locked'; userId: string; method: string; lock: 'soft' | 'disabled' }
   | { type: 'address.confirmed'; userId: string }
+  | { type: 'address.change_requested'; userId: string }
   | { type: 'address.changed'; userId: string }
   | { type: 'address.change_undone'; userId: string }
   | { type: 'password.changed'; userId: string; how: 'set' | 'changed' | 'reset' }
-  | { type: 'password.reset_requested'; userId: string }
+  | { type: 'password.reset_requested'; userId?: string }
   | { type: 'profile.changed'; userId: string }
   | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }

@@ -11,6 +11,8 @@ export function cookieNames(issuer: string) {
     resume: `${secure}anteroom_resume`,
     /** The secret of a mailed link, on the page it leads to. */
     link: `${secure}anteroom_link`,
+    /** What was done a moment ago, for the page that follows to say. */
+    notice: `${host}anteroom_notice`,
     /** Which app a person came from, so that a stale page can lead back there. */
     origin: `${host}anteroom_origin`,
     /** Who has signed in here before, as MACs that tell nobody else. */

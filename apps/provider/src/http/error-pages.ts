@@ -101,6 +101,7 @@ const codeOf = (status: number) =>
 const TITLES: Record<number, string> = {
   403: 'This form cannot be accepted',
   404: 'Page not found',
+  410: 'This link is over',
   413: 'Too much was sent',
   421: 'Wrong address',
   422: 'This cannot be accepted',

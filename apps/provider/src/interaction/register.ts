@@ -3,9 +3,8 @@ import type { FieldError } from '../http/view.ts'
 import { type Email, parseEmail } from '../lib/email.ts'
 import { badAddress } from '../methods/email-code/index.ts'
 import type { Amr, SignInMethod } from '../methods/method.ts'
+import { nameErrors, normalizeName } from '../users/name.ts'
 import type { NewCredential } from '../users/user.ts'
-
-const NAME_MAX = 100
 
 /** What a new person brings. */
 export type Newcomer = { email: Email; name: string | null; credential: NewCredential; amr: Amr[] }
@@ -13,7 +12,7 @@ export type Judgement = { ok: true; newcomer: Newcomer } | { ok: false; errors: 
 
 /** Reads what was typed where accounts are created, or says everything there is to change. */
 export async function judgeNewcomer(fields: Fields, method: SignInMethod): Promise<Judgement> {
-  const typed = { email: fields('email'), name: fields('name').trim().normalize('NFC') }
+  const typed = { email: fields('email'), name: normalizeName(fields('name')) }
   const email = parseEmail(typed.email)
   const about = [typed.email, typed.email.split('@')[0] ?? '', typed.name]
   const proof = await method.enrol!.prepare(fields, about)
@@ -31,13 +30,4 @@ export const TAKEN: FieldError = {
   field: 'email',
   message:
     'An account cannot be created with this address. If it is yours and you have one already, sign in instead.',
-}
-
-/** Shown to other people and written into letters: no line breaks, nothing endless. */
-export function nameErrors(name: string): FieldError[] {
-  if ([...name].length > NAME_MAX)
-    return [{ field: 'name', message: `Use at most ${NAME_MAX} characters for your name.` }]
-  if (/\p{Cc}/u.test(name))
-    return [{ field: 'name', message: 'Leave out control characters and line breaks.' }]
-  return []
 }

@@ -39,3 +39,10 @@ export function parseSender(text: string): { name: string; address: string } | n
   const email = parseEmail(inside ?? text)
   return email && { name: (quoted ?? plain ?? '').trim(), address: email.address }
 }
+
+/** `a…@example.com`: enough for whoever knows the address to know it again. */
+export function maskEmail(address: string): string {
+  const at = address.lastIndexOf('@')
+  const [first = ''] = address
+  return `${first}…${address.slice(at)}`
+}

@@ -1,4 +1,5 @@
 import type { ClientMetadata } from 'oidc-provider'
+import { OWN_PAGES } from '../clients/own-pages.ts'
 import { OPENID_SCOPES } from '../clients/permissions.ts'
 import type { ClientConfig } from '../config.ts'
 
@@ -18,7 +19,7 @@ export function accountClient(issuer: string, name: string): ClientMetadata {
   return {
     client_id: ACCOUNT_CLIENT_ID,
     client_name: name,
-    redirect_uris: [`${issuer}/account`],
+    redirect_uris: OWN_PAGES.map((page) => `${issuer}${page}`),
     response_types: ['none'],
     grant_types: [],
     token_endpoint_auth_method: 'none',

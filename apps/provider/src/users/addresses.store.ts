@@ -23,10 +23,21 @@ export type AddressStore = {
    * may not have been the owner of the mailbox.
    */
   removeUnconfirmed(canonical: string): Promise<void>
+  /** What could undo a person's changes of address from that generation on. */
+  closeUndos(userId: string, generation: number): Promise<void>
 }
 
 /** The owner of a changed address may have it back for a while: until then nobody else gets it. */
 export const UNDO_PURPOSE = 'address_undo'
+
+/** `data` of such a challenge, whose binding is the address that was, in its canonical form. */
+export type Undo = {
+  userId: string
+  /** As the person wrote it. */
+  address: string
+  /** The person's, which the change began. */
+  generation: number
+}
 
 export function createAddressStore(scope: Scope): AddressStore {
   return {
@@ -58,6 +69,9 @@ export function createAddressStore(scope: Scope): AddressStore {
         where: { emailCanonical: canonical, emailVerifiedAt: null, disabledAt: null },
       })
     },
+    async closeUndos(userId, generation) {
+      await scope.client.$executeRawUnsafe(CLOSE_UNDOS, userId, generation)
+    },
   }
 }
 
@@ -66,3 +80,7 @@ const FIND = `
            and spent_at is null and expires_at > now()) as reserved,
          users.id, email, email_verified_at as "emailVerifiedAt", name, disabled_at as "disabledAt", generation
     from (select) as always left join users on email_canonical = $1`
+
+const CLOSE_UNDOS = `
+  delete from challenges where purpose = '${UNDO_PURPOSE}' and data->>'userId' = $1
+     and (data->>'generation')::int >= $2`
