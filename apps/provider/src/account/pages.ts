@@ -1,0 +1,103 @@
+import { type FieldError, type PageData, view } from '../http/view.ts'
+
+type Form = { action: string; csrf: string }
+type Person = { name: string | null; email: string }
+
+/** What stands on every page of the console. */
+export type Console = { tabs: { label: string; url: string; isCurrent: boolean }[]; signOut: Form }
+type ConsolePage = PageData & { console: Console }
+
+/** Where the sections of the console are. A new one is a line here. */
+const TABS = [
+  { label: 'Profile', url: '/account' },
+  { label: 'Security', url: '/account/security' },
+]
+type Section = 'Profile' | 'Security'
+
+export const consoleOf = (section: Section, signOut: Form): Console => ({
+  tabs: TABS.map((tab) => ({ ...tab, isCurrent: tab.label === section })),
+  signOut,
+})
+
+export const homePage = view<
+  PageData & {
+    person: Person | null
+    signInUrl: string
+    /** Null where new accounts cannot be created. */
+    registerUrl: string | null
+    accountUrl: string
+    signOut: Form | null
+  }
+>('home')
+
+export const profilePage = view<
+  ConsolePage &
+    Form & {
+      notice: string | null
+      person: Person & { emailVerified: boolean }
+      /** As it was typed. */
+      name: string
+      errors: FieldError[]
+      addressUrl: string
+      verifyUrl: string
+    }
+>('account/profile')
+
+export const securityPage = view<
+  ConsolePage & { notice: string | null; hasPassword: boolean; passwordUrl: string }
+>('account/security')
+
+export const passwordPage = view<
+  ConsolePage &
+    Form & {
+      hasPassword: boolean
+      /** For the browser's password store. */
+      email: string
+      minLength: number
+      errors: FieldError[]
+      forgotUrl: string
+      backUrl: string
+    }
+>('account/password')
+
+export const addressPage = view<
+  ConsolePage & Form & { email: string; typed: string; errors: FieldError[]; backUrl: string }
+>('account/address')
+
+/** A code from a letter: for a new address, or for the one an account has. */
+export const codePage = view<
+  ConsolePage &
+    Form & {
+      address: string
+      /** Whether the address is still to become theirs. */
+      isNew: boolean
+      again: string
+      errors: FieldError[]
+      backUrl: string
+    }
+>('account/code')
+
+/** What the link of a confirming letter leads to; without a form in a browser in which nobody is signed in. */
+export const verifyLinkPage = view<
+  PageData & { address: string; token: string; form: Form | null; signInUrl: string }
+>('account/verify-link')
+
+export const undoPage = view<PageData & Form & { address: string; token: string }>('account/undo')
+export const undonePage = view<PageData & { address: string; forgotUrl: string }>('account/undone')
+
+export const forgotPage = view<PageData & Form & { email: string; errors: FieldError[]; signInUrl: string }>(
+  'recovery/forgot',
+)
+
+/** Where one may go on. */
+type WayOn = { label: string; url: string }
+
+export const forgotSentPage = view<PageData & { email: string; minutes: string; wayOn: WayOn }>(
+  'recovery/forgot-sent',
+)
+
+export const resetPage = view<
+  PageData & Form & { email: string; token: string; minLength: number; errors: FieldError[] }
+>('recovery/reset')
+
+export const savedPage = view<PageData & { wayOn: WayOn }>('recovery/saved')

@@ -1,0 +1,27 @@
+import type { AccountDependencies } from './dependencies.ts'
+import { createLinks, type Links } from './links.routes.ts'
+import { createNotices, type Notices } from './notice.routes.ts'
+import { createPasswords, type Passwords } from './passwords.ts'
+import { createDoor, type Door } from './session.routes.ts'
+import { createTries, type Tries } from './tries.ts'
+
+/** What all pages of the account have at hand. */
+export type Room = AccountDependencies & {
+  door: Door
+  tries: Tries
+  links: Links
+  notices: Notices
+  passwords: Passwords
+}
+
+export function furnish(deps: AccountDependencies): Room {
+  const tries = createTries(deps.limits)
+  return {
+    ...deps,
+    tries,
+    door: createDoor(deps),
+    links: createLinks(tries, deps.config),
+    notices: createNotices(deps.config.ISSUER),
+    passwords: createPasswords(deps.methods),
+  }
+}
