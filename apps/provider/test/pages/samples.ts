@@ -1,4 +1,20 @@
 import path from 'node:path'
+import {
+  addressPage,
+  codePage,
+  consoleOf,
+  forgotPage,
+  forgotSentPage,
+  homePage,
+  passwordPage,
+  profilePage,
+  resetPage,
+  savedPage,
+  securityPage,
+  undonePage,
+  undoPage,
+  verifyLinkPage,
+} from '../../src/account/pages.ts'
 import { letterPage, mailboxPage } from '../../src/dev/mailbox.routes.ts'
 import { createAssets } from '../../src/http/assets.ts'
 import { errorPage } from '../../src/http/error-pages.ts'
@@ -18,7 +34,6 @@ export const ASSETS = path.join(ROOT, 'assets')
 /** What somebody else chose: each sample draws its page with whatever text it is given here. */
 export type Told = { name: string; host: string; email: string; errors: FieldError[] }
 
-type Person = { name: string | null; email: string }
 type Named = { name: string; host: string | null }
 
 const passwordField = view<{
@@ -43,19 +58,6 @@ const signOutPage = view<
 const signedOutPage = view<PageData & { client: { name: string; uri: string | null } | null }>(
   'interaction/signed-out',
 )
-const homePage = view<
-  PageData & {
-    person: Person | null
-    signInUrl: string
-    registerUrl: string | null
-    accountUrl: string
-    signOut: { action: string; csrf: string } | null
-  }
->('home')
-const accountPage = view<
-  PageData & { person: Person & { emailVerified: boolean }; signOut: { action: string; csrf: string } }
->('account/home')
-
 const views = createViews(ROOT, createAssets(ASSETS), { name: 'Anteroom' })
 const post = (action: string) => ({ action, csrf: 'mac-of-the-cookie' })
 const cancel = post('/interaction/1/cancel')
@@ -179,11 +181,106 @@ export const samples: Record<string, (told: Told) => string> = {
       back: { label: `Back to ${name}`, url: `https://printer.example/${name}` },
     }),
   home: () => views.page(homePage, { title: 'Welcome', person: null, signOut: null, ...doors }),
-  'account/home': (told) =>
-    views.page(accountPage, {
-      title: 'Your account',
-      person: { ...told, emailVerified: true },
-      signOut: post('/sign-out'),
+  'account/profile': (told) =>
+    views.page(profilePage, {
+      title: 'Profile',
+      console: consoleOf('Profile', post('/sign-out')),
+      notice: told.name,
+      person: { ...told, emailVerified: false },
+      name: told.name,
+      errors: told.errors,
+      ...post('/account'),
+      addressUrl: '/account/address',
+      verifyUrl: '/verify',
+    }),
+  'account/security': ({ name }) =>
+    views.page(securityPage, {
+      title: 'Security',
+      console: consoleOf('Security', post('/sign-out')),
+      notice: name,
+      hasPassword: true,
+      passwordUrl: '/account/security/password',
+    }),
+  'account/password': (told) =>
+    views.page(passwordPage, {
+      title: 'Change password',
+      console: consoleOf('Security', post('/sign-out')),
+      hasPassword: true,
+      email: told.email,
+      minLength: 10,
+      errors: told.errors,
+      ...post('/account/security/password'),
+      forgotUrl: '/forgot',
+      backUrl: '/account/security',
+      scripts: ['password.js'],
+    }),
+  'account/address': (told) =>
+    views.page(addressPage, {
+      title: 'Change address',
+      console: consoleOf('Profile', post('/sign-out')),
+      email: told.email,
+      typed: told.email,
+      errors: told.errors,
+      ...post('/account/address'),
+      backUrl: '/account',
+    }),
+  'account/code': (told) =>
+    views.page(codePage, {
+      title: 'Check your mail',
+      console: consoleOf('Profile', post('/sign-out')),
+      address: told.email,
+      isNew: true,
+      ...post('/account/address/confirm'),
+      again: '/account/address/confirm/begin',
+      errors: told.errors,
+      backUrl: '/account',
+    }),
+  'account/verify-link': (told) =>
+    views.page(verifyLinkPage, {
+      title: 'Confirm your address',
+      address: told.email,
+      token: 'token-of-the-link',
+      form: post('/verify'),
+      signInUrl: '/auth',
+    }),
+  'account/undo': (told) =>
+    views.page(undoPage, {
+      title: 'Take your address back',
+      address: told.email,
+      token: 'token-of-the-link',
+      ...post('/undo'),
+    }),
+  'account/undone': ({ email }) =>
+    views.page(undonePage, { title: 'Your address is back', address: email, forgotUrl: '/forgot' }),
+  'recovery/forgot': (told) =>
+    views.page(forgotPage, {
+      title: 'Forgot your password?',
+      email: told.email,
+      errors: told.errors,
+      ...post('/forgot'),
+      signInUrl: '/sign-in',
+    }),
+  'recovery/forgot-sent': ({ name, email }) =>
+    views.page(forgotSentPage, {
+      title: 'Check your mail',
+      email,
+      minutes: '30 minutes',
+      wayOn: { label: `Back to ${name}`, url: `https://printer.example/${name}` },
+    }),
+  'recovery/reset': (told) =>
+    views.page(resetPage, {
+      title: 'Choose a new password',
+      email: told.email,
+      token: 'token-of-the-link',
+      minLength: 10,
+      errors: told.errors,
+      ...post('/reset'),
+      scripts: ['password.js'],
+    }),
+  'recovery/saved': ({ name }) =>
+    views.page(savedPage, {
+      title: 'Your password is saved',
+      wayOn: { label: `Back to ${name}`, url: `https://printer.example/${name}` },
     }),
 }
 
@@ -225,6 +322,57 @@ export const bareSamples: Record<string, () => string> = {
       requestId: null,
       developer: null,
       back: null,
+    }),
+  'the profile of somebody without a name': () =>
+    views.page(profilePage, {
+      title: 'Profile',
+      console: consoleOf('Profile', post('/sign-out')),
+      notice: null,
+      person: { name: null, email: 'ada@example.com', emailVerified: true },
+      name: '',
+      errors: [],
+      ...post('/account'),
+      addressUrl: '/account/address',
+      verifyUrl: '/verify',
+    }),
+  'the security of somebody without a password': () =>
+    views.page(securityPage, {
+      title: 'Security',
+      console: consoleOf('Security', post('/sign-out')),
+      notice: null,
+      hasPassword: false,
+      passwordUrl: '/account/security/password',
+    }),
+  'a first password': () =>
+    views.page(passwordPage, {
+      title: 'Set a password',
+      console: consoleOf('Security', post('/sign-out')),
+      hasPassword: false,
+      email: 'ada@example.com',
+      minLength: 10,
+      errors: [],
+      ...post('/account/security/password'),
+      forgotUrl: '/forgot',
+      backUrl: '/account/security',
+    }),
+  'an address that waits for its code': () =>
+    views.page(codePage, {
+      title: 'Confirm your address',
+      console: consoleOf('Profile', post('/sign-out')),
+      address: 'ada@example.com',
+      isNew: false,
+      ...post('/verify'),
+      again: '/verify/begin',
+      errors: [],
+      backUrl: '/account',
+    }),
+  'a link opened where nobody is signed in': () =>
+    views.page(verifyLinkPage, {
+      title: 'Confirm your address',
+      address: '',
+      token: 'token-of-the-link',
+      form: null,
+      signInUrl: '/auth',
     }),
   'the front page of somebody signed in': () =>
     views.page(homePage, {

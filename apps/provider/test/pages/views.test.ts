@@ -101,7 +101,7 @@ test.each([
   [
     'interaction/sign-in',
     ['Email', 'Password'],
-    ['Sign in', 'Cancel'],
+    ['Sign in', 'Email me a code', 'Cancel'],
     ['Forgot password?', 'Create account'],
   ],
   ['interaction/create-account', ['Email', 'Name (optional)', 'Password'], ['Create account'], ['Sign in']],
@@ -112,7 +112,28 @@ test.each([
     ['About this app (opens in a new tab)'],
   ],
   ['interaction/sign-out', [], ['Sign out'], ['Stay signed in']],
-  ['account/home', [], ['Sign out'], []],
+  [
+    'account/profile',
+    ['Name (optional)'],
+    ['Sign out', 'Save'],
+    ['Profile', 'Security', 'Confirm address', 'Change address'],
+  ],
+  ['account/security', [], ['Sign out'], ['Profile', 'Security', 'Change password']],
+  [
+    'account/password',
+    ['Current password', 'New password'],
+    ['Sign out', 'Save password'],
+    ['Profile', 'Security', 'Forgot password?', 'Cancel'],
+  ],
+  ['account/address', ['New email'], ['Sign out', 'Continue'], ['Profile', 'Security', 'Cancel']],
+  [
+    'account/code',
+    ['Code'],
+    ['Sign out', 'Continue', 'Send a new code'],
+    ['Profile', 'Security', 'Back to your profile'],
+  ],
+  ['recovery/forgot', ['Email'], ['Send reset link'], ['Sign in']],
+  ['recovery/reset', ['New password'], ['Save password'], []],
   ['home', [], [], ['Sign in', 'Create account']],
 ])('%s names its fields, buttons and links as promised', (name, labels, buttons, links) => {
   const page = main(samples[name]!(ada))
