@@ -22,7 +22,8 @@ export type Sink = {
 export const refusal = (responseCode: number, message: string) =>
   Object.assign(new Error(message), { responseCode })
 
-export async function startSink(port?: number): Promise<Sink> {
+/** @param secure speaks TLS from the start, with a certificate that nobody vouches for */
+export async function startSink(port?: number, secure = false): Promise<Sink> {
   const asked: string[] = []
   const sink: Sink = {
     port: port ?? (await freePort()),
@@ -42,6 +43,7 @@ export async function startSink(port?: number): Promise<Sink> {
   }
   const server = new SMTPServer({
     authOptional: true,
+    secure,
     disabledCommands: ['STARTTLS', 'AUTH'],
     onRcptTo({ address }, _, callback) {
       asked.push(address)
