@@ -271,6 +271,10 @@ describe('several instances', () => {
     await whenSent(200)
     expect(new Set(sink.received.map(({ recipient }) => recipient)).size).toBe(200)
     expect(sink.received).toHaveLength(200)
+    const jobs = await database.pool.query(
+      `select count(*)::int as made from pgboss.job where name = 'letters'`,
+    )
+    expect(jobs.rows).toEqual([{ made: 200 }])
   })
 
   test('one of which dies in the middle of a letter: another sends it, under the same id', async () => {
