@@ -92,7 +92,7 @@ export function addressRoutes(router: Router, room: Room): void {
 
   /** Seconds to wait where there were letters enough. */
   async function send(ctx: Context, visitor: Visitor, email: Email): Promise<number | null> {
-    const allowances = sendingAllowances(email.canonical, networkOf(ctx.ip))
+    const allowances = sendingAllowances('new_address', email.canonical, networkOf(ctx.ip))
     const seconds = await tries.take(allowances)
     if (seconds !== null) ctx.set('Retry-After', String(seconds))
     else await tries.attempt(allowances, () => change.request(visitor, email, door.tellOf(ctx)))

@@ -46,7 +46,7 @@ export function recoveryRoutes(router: Router, room: Room): void {
       draw(ctx, { typed, errors: [{ field: 'email', message }], status })
     const email = parseEmail(typed)
     if (!email) return refuse(badAddress(typed), 422)
-    const allowances = sendingAllowances(email.canonical, networkOf(ctx.ip))
+    const allowances = sendingAllowances('password_reset', email.canonical, networkOf(ctx.ip))
     const seconds = await tries.take(allowances)
     if (seconds !== null) {
       ctx.set('Retry-After', String(seconds))

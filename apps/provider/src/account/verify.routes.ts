@@ -77,7 +77,7 @@ export function verifyRoutes(router: Router, room: Room): void {
     if (!visitor) return
     const { user } = visitor
     if (user.emailVerified) return seeOther(ctx, PROFILE)
-    const allowances = sendingAllowances(user.email, networkOf(ctx.ip))
+    const allowances = sendingAllowances('confirmation', user.email, networkOf(ctx.ip))
     const seconds = await tries.take(allowances)
     if (seconds !== null) {
       ctx.set('Retry-After', String(seconds))
