@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test'
-import { createAccount, goToSignIn, newPerson, signIn } from './support/person.ts'
+import { askForAccount, createAccount, enterCode, goToSignIn, newPerson, signIn } from './support/person.ts'
 import { STALE_AFTER_MS, URLS } from './support/stack.ts'
 
 for (const javaScriptEnabled of [true, false]) {
@@ -39,11 +39,12 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByLabel('Email')).toHaveValue(ada.email)
       await expect(page.getByLabel('Password', { exact: true })).toHaveValue('')
 
-      await createAccount(page, { ...ada, password: 'password' })
+      await askForAccount(page, { ...ada, password: 'password' })
       await expect(page).toHaveTitle(/^Error: /)
       await expect(page.getByLabel('Name (optional)')).toHaveValue(ada.name)
       await page.getByLabel('Password', { exact: true }).fill(ada.password)
       await page.getByRole('button', { name: 'Create account' }).click()
+      await enterCode(page, ada.email)
       await expect(page.getByRole('heading', { name: `Hello, ${ada.name}` })).toBeVisible()
     })
 
@@ -60,6 +61,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByLabel('Email').fill(ada.email)
       await page.getByLabel('Password', { exact: true }).fill(ada.password)
       await page.getByRole('button', { name: 'Create account' }).click()
+      await enterCode(page, ada.email)
       await expect(page).toHaveURL(`${URLS.provider}/account`)
       await expect(page.getByText(ada.email).first()).toBeVisible()
       await page.getByRole('button', { name: 'Sign out' }).click()

@@ -1,12 +1,10 @@
-// Letters, read where the server in development shows them.
+// Letters, as they arrived.
 import { expect } from '@playwright/test'
-import { URLS } from './stack.ts'
-
-export type Letter = { id: string; at: string; to: string; subject: string; text: string; html: string }
+import { type Letter, PORTS } from './post-office.ts'
 
 /** Newest first. */
 export async function lettersTo(address: string): Promise<Letter[]> {
-  const answer = await fetch(`${URLS.provider}/dev/mailbox.json?to=${encodeURIComponent(address)}`)
+  const answer = await fetch(`http://127.0.0.1:${PORTS.letters}/?to=${encodeURIComponent(address)}`)
   return (await answer.json()) as Letter[]
 }
 
@@ -14,6 +12,13 @@ export async function lettersTo(address: string): Promise<Letter[]> {
 export async function waitForLetter(address: string, count = 1): Promise<Letter> {
   await expect.poll(async () => (await lettersTo(address)).length).toBeGreaterThanOrEqual(count)
   return (await lettersTo(address))[0]!
+}
+
+/** The newest letter whose subject says so. */
+export async function waitForSubject(address: string, subject: RegExp): Promise<Letter> {
+  const find = async () => (await lettersTo(address)).find((letter) => subject.test(letter.subject))
+  await expect.poll(find).toBeTruthy()
+  return (await find())!
 }
 
 /** The code that its subject begins with. */

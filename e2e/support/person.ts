@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, type Page } from '@playwright/test'
+import { codeIn, waitForLetter } from './mailbox.ts'
 import { URLS } from './stack.ts'
 
 export type Person = { email: string; name: string; password: string }
@@ -10,8 +11,20 @@ export const newPerson = (): Person => ({
   password: 'seven orange umbrellas at noon',
 })
 
-/** From our sign-in page, wherever it came from, to wherever it leads. */
+/** From our sign-in page, wherever it came from, to wherever it leads: the form, and the code from the letter. */
 export async function createAccount(page: Page, person: Person): Promise<void> {
+  await askForAccount(page, person)
+  await enterCode(page, person.email)
+}
+
+/** The code of the newest letter, on the page that waits for it. */
+export async function enterCode(page: Page, email: string, count = 1): Promise<void> {
+  await expect(page.getByLabel('Code')).toBeVisible()
+  await page.getByLabel('Code').fill(codeIn(await waitForLetter(email, count)))
+  await page.getByRole('button', { name: 'Continue' }).click()
+}
+
+export async function askForAccount(page: Page, person: Person): Promise<void> {
   await page.getByRole('link', { name: 'Create account' }).click()
   await page.getByLabel('Email').fill(person.email)
   await page.getByLabel('Name (optional)').fill(person.name)

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { PORTS as MAIL_PORTS } from './post-office.ts'
 
 const PORTS = { provider: 4100, web: 3100, api: 8100 }
 
@@ -33,6 +34,8 @@ export async function startStack(): Promise<() => Promise<void>> {
       WEB_PORT: String(PORTS.web),
       API_PORT: String(PORTS.api),
       ISSUER: undefined,
+      SMTP_URL: `smtp://127.0.0.1:${MAIL_PORTS.smtp}`,
+      MAIL_FROM: 'Anteroom <no-reply@example.com>',
       LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
