@@ -6,7 +6,7 @@ import type { KeptMessage } from '../../src/mail/delivery.store.ts'
 import { meet } from '../races/support/barrier.ts'
 import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './browser.ts'
 import { createTestDatabase } from './database.ts'
-import { lettersTo, linkIn } from './mailbox.ts'
+import { codeIn, lettersTo, linkIn } from './mailbox.ts'
 import { freePort } from './port.ts'
 import {
   authorizationRequest,
@@ -181,3 +181,30 @@ export const meetAtRow = <T>(
 /** The open challenge of that purpose and binding. */
 export const challengeOf = ({ database }: TestServer, purpose: string, binding: string) =>
   database.prisma.challenge.findUniqueOrThrow({ where: { purpose_binding: { purpose, binding } } })
+
+/** Names a new address in the account; the page that waits for its code. */
+export async function askForAddress(server: TestServer, browser: Browser, email: string): Promise<Page> {
+  const form = await browser.get(`${server.issuer}/account/address`)
+  return browser.follow(await browser.submit(form, '/address', { email }))
+}
+
+/** From naming the address to bringing its code; the last answer. */
+export async function changeAddress(server: TestServer, browser: Browser, email: string): Promise<Page> {
+  const page = await askForAddress(server, browser, email)
+  return browser.submit(page, '/confirm', { code: await codeTo(server, email) })
+}
+
+export const CODE = /^\d{6} is your .* code$/
+
+export const codeTo = async (server: TestServer, email: string, count = 1): Promise<string> =>
+  codeIn(await letterAbout(server, email, { subject: CODE, count }))
+
+export const wrongCode = (code: string): string => String((Number(code) + 1) % 1_000_000).padStart(6, '0')
+
+/** The link of the newest letter that tells of a change. */
+export const undoLink = async (server: TestServer, email: string, count = 1): Promise<string> =>
+  linkIn(await letterAbout(server, email, { subject: CHANGED, count }))
+
+export async function undo(link: string, browser = newBrowser()): Promise<Page> {
+  return browser.submit(await openLink(link, browser), '/undo')
+}
