@@ -93,10 +93,10 @@ export function addressRoutes(router: Router, room: Room): void {
   /** Seconds to wait where there were letters enough. */
   async function send(ctx: Context, visitor: Visitor, email: Email): Promise<number | null> {
     const allowances = sendingAllowances('new_address', email.canonical, networkOf(ctx.ip))
-    const seconds = await tries.take(allowances)
-    if (seconds !== null) ctx.set('Retry-After', String(seconds))
+    const taken = await tries.take(allowances)
+    if (!taken.ok) ctx.set('Retry-After', String(taken.wait))
     else await tries.attempt(allowances, () => change.request(visitor, email, door.tellOf(ctx)))
-    return seconds
+    return taken.ok ? null : taken.wait
   }
 
   async function confirm(ctx: Context) {
@@ -106,10 +106,10 @@ export function addressRoutes(router: Router, room: Room): void {
     const refuse = (message: string, status: number) =>
       drawCode(ctx, pending, { error: { field: 'code', message }, status })
     const allowances = codeAllowances(pending.email.canonical, networkOf(ctx.ip))
-    const seconds = await tries.take(allowances)
-    if (seconds !== null) {
-      ctx.set('Retry-After', String(seconds))
-      return refuse(tooManyTries(seconds), 429)
+    const taken = await tries.take(allowances)
+    if (!taken.ok) {
+      ctx.set('Retry-After', String(taken.wait))
+      return refuse(tooManyTries(taken.wait), 429)
     }
     const typed = step.fields('code')
     const checked = await tries.attempt(allowances, () => change.check(visitor, pending, typed))

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { forgetLinkToken, takeLinkToken } from '../http/link-token.ts'
 import { Problem, wait } from '../http/problem.ts'
 import { networkOf } from '../lib/networks.ts'
-import type { Tries } from './tries.ts'
+import type { Tries } from '../limits/tries.ts'
 
 /** Where one asks for another link. */
 export type Elsewhere = { todo: string; back: { label: string; url: string } }
@@ -19,8 +19,8 @@ export function createLinks(tries: Tries, { ISSUER }: Config) {
     /** What the link's secret opens. @throws Problem 410 where that is nothing (any more), 429 after too many of those */
     async open<T>(ctx: Context, find: () => Promise<T | null>, elsewhere: Elsewhere): Promise<T> {
       const allowances = [{ limit: 'link_per_ip' as const, key: networkOf(ctx.ip) }]
-      const seconds = await tries.take(allowances)
-      if (seconds !== null) throw tooManyLinks(seconds)
+      const taken = await tries.take(allowances)
+      if (!taken.ok) throw tooManyLinks(taken.wait)
       const found = await tries.attempt(allowances, find)
       if (found === null) throw over(elsewhere)
       await tries.giveBack(allowances)

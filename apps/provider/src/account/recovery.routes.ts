@@ -47,10 +47,10 @@ export function recoveryRoutes(router: Router, room: Room): void {
     const email = parseEmail(typed)
     if (!email) return refuse(badAddress(typed), 422)
     const allowances = sendingAllowances('password_reset', email.canonical, networkOf(ctx.ip))
-    const seconds = await tries.take(allowances)
-    if (seconds !== null) {
-      ctx.set('Retry-After', String(seconds))
-      return refuse(letterOnItsWay(seconds), 429)
+    const taken = await tries.take(allowances)
+    if (!taken.ok) {
+      ctx.set('Retry-After', String(taken.wait))
+      return refuse(letterOnItsWay(taken.wait), 429)
     }
     await tries.attempt(allowances, () => reset.request(email, door.tellOf(ctx)))
     const page = views.page(forgotSentPage, {

@@ -1,9 +1,9 @@
+import { createTries, type Tries } from '../limits/tries.ts'
 import type { AccountDependencies } from './dependencies.ts'
 import { createLinks, type Links } from './links.routes.ts'
 import { createNotices, type Notices } from './notice.routes.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import { createDoor, type Door } from './session.routes.ts'
-import { createTries, type Tries } from './tries.ts'
 
 /** What all pages of the account have at hand. */
 export type Room = AccountDependencies & {

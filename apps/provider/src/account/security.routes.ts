@@ -65,11 +65,11 @@ export function securityRoutes(router: Router, room: Room): void {
     const { user } = visitor
     const has = await hasPassword(user)
     const allowances = has ? passwords.allowances(user, networkOf(ctx.ip)) : []
-    const seconds = await tries.take(allowances)
-    if (seconds !== null) {
-      ctx.set('Retry-After', String(seconds))
+    const taken = await tries.take(allowances)
+    if (!taken.ok) {
+      ctx.set('Retry-After', String(taken.wait))
       return draw(ctx, visitor, {
-        errors: [{ field: CURRENT_FIELD, message: tooManyTries(seconds) }],
+        errors: [{ field: CURRENT_FIELD, message: tooManyTries(taken.wait) }],
         status: 429,
       })
     }
@@ -79,7 +79,10 @@ export function securityRoutes(router: Router, room: Room): void {
       return draw(ctx, visitor, { errors: judged.errors, status: 422 })
     }
     const isProved = !has || (await tries.attempt(allowances, () => passwords.isRight(user, visitor.fields)))
-    if (!isProved) return draw(ctx, visitor, { errors: [WRONG], status: 422 })
+    if (!isProved) {
+      await tries.fail(taken)
+      return draw(ctx, visitor, { errors: [WRONG], status: 422 })
+    }
     const { credential } = judged
     const told = door.tellOf(ctx)
     const how = has ? 'changed' : 'set'

@@ -78,10 +78,10 @@ export function verifyRoutes(router: Router, room: Room): void {
     const { user } = visitor
     if (user.emailVerified) return seeOther(ctx, PROFILE)
     const allowances = sendingAllowances('confirmation', user.email, networkOf(ctx.ip))
-    const seconds = await tries.take(allowances)
-    if (seconds !== null) {
-      ctx.set('Retry-After', String(seconds))
-      return draw(ctx, user, { message: letterOnItsWay(seconds), status: 429 })
+    const taken = await tries.take(allowances)
+    if (!taken.ok) {
+      ctx.set('Retry-After', String(taken.wait))
+      return draw(ctx, user, { message: letterOnItsWay(taken.wait), status: 429 })
     }
     const letter = { clientName: null, occasion: door.tellOf(ctx).occasion }
     await tries.attempt(allowances, () => scope.transaction(() => confirmations.send(user, letter)))
@@ -106,10 +106,10 @@ export function verifyRoutes(router: Router, room: Room): void {
     { user, fields }: Visitor & { fields: (name: string) => string },
   ) {
     const allowances = codeAllowances(user.email, networkOf(ctx.ip))
-    const seconds = await tries.take(allowances)
-    if (seconds !== null) {
-      ctx.set('Retry-After', String(seconds))
-      return draw(ctx, user, { message: tooManyTries(seconds), status: 429 })
+    const taken = await tries.take(allowances)
+    if (!taken.ok) {
+      ctx.set('Retry-After', String(taken.wait))
+      return draw(ctx, user, { message: tooManyTries(taken.wait), status: 429 })
     }
     const proof = { code: fields('code') }
     const checked = await tries.attempt(allowances, () => confirmations.check(user, proof))

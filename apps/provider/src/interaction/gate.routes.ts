@@ -17,7 +17,8 @@ import type { Views } from '../http/view.ts'
 import { visitOf } from '../http/visit.ts'
 import { type Clock, HOUR } from '../lib/clock.ts'
 import type { Watch } from '../limits/anomaly.ts'
-import type { Allowance, Limits, Lock, Taken } from '../limits/store.ts'
+import type { Limits } from '../limits/store.ts'
+import { createTries } from '../limits/tries.ts'
 import type { Occasion, Outbox } from '../mail/letter.ts'
 import type { Confirmations } from '../methods/email-code/confirmation.ts'
 import type { Mailbox } from '../methods/email-code/mailbox.ts'
@@ -71,11 +72,8 @@ export function createGate({
     return journey
   }
 
-  const giveBack = async (allowances: Allowance[]): Promise<void> => {
-    await Promise.all(allowances.map((allowance) => limits.giveBack(allowance)))
-  }
-
   return {
+    ...createTries(limits),
     open,
 
     /** A posted step. @throws Problem when it is not this step's turn */
@@ -105,32 +103,5 @@ export function createGate({
 
     record: (ctx: Context, event: AuditEvent, journey: Journey) =>
       audit.record(event, { ...visitOf(ctx), clientId: journey.clientId }),
-
-    /** Takes one try of each, or of none. */
-    take: (allowances: Allowance[]): Promise<Taken> => limits.takeAll(allowances),
-
-    /** The try was wrong: what it closed, if it was the last one and nobody else was the last as well. */
-    fail: (taken: Taken): Promise<Lock | null> => limits.fail(taken),
-
-    /** All is as if nobody had ever tried. */
-    async forget(allowances: Allowance[]): Promise<void> {
-      await Promise.all(allowances.map((allowance) => limits.forget(allowance)))
-    },
-
-    giveBack,
-
-    async succeed(allowances: Allowance[]): Promise<void> {
-      await Promise.all(allowances.map((allowance) => limits.succeed(allowance)))
-    },
-
-    /** What breaks down on our side (too busy, no database) was no try. */
-    async attempt<T>(allowances: Allowance[], work: () => Promise<T>): Promise<T> {
-      try {
-        return await work()
-      } catch (error) {
-        await giveBack(allowances)
-        throw error
-      }
-    },
   }
 }
