@@ -3,6 +3,7 @@ import type { FieldError, View } from '../http/view.ts'
 import type { Allowance, Lock } from '../limits/store.ts'
 import type { Content, Occasion } from '../mail/letter.ts'
 import type { NewCredential, User } from '../users/user.ts'
+import type { Manage } from './manage.ts'
 
 /** Authentication Method Reference values (RFC 8176). */
 export type Amr = 'pwd' | 'otp' | 'mfa' | 'hwk' | 'swk' | 'fed' | 'user'
@@ -88,6 +89,10 @@ export type SignInMethod = {
   /** Whether what was begun can still be brought to an end. */
   resume?(begun: Pending): Promise<boolean>
   verify(attempt: Attempt): Promise<Outcome>
+  /** Whether the person could bring this proof; of a way that may be a second factor, whether it is one of theirs. */
+  isEnrolled?(user: User): Promise<boolean>
+  /** What the person can do with it in their account. */
+  manage?: Manage
   /** What the owner is told when tries without success have closed this way. */
   lockLetter?(lock: Lock): Content
   /** How a new person starts with this method; absent where nobody can. */

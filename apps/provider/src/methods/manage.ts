@@ -1,0 +1,40 @@
+// What a person can do with a way in of theirs, in their account.
+import type { AuditEvent } from '../audit/event.ts'
+import type { Fields } from '../http/fields.ts'
+import type { FieldError } from '../http/view.ts'
+import type { Content } from '../mail/letter.ts'
+import type { User } from '../users/user.ts'
+import type { Part } from './method.ts'
+
+/** One look or one act of a person who is signed in and, for an act, has proved it within minutes. */
+export type ManageAttempt = {
+  user: User
+  fields: Fields
+  /** The forms of the panel post to `${action}/${act}`. */
+  action: string
+  csrf: string
+  /** This browser's session: what is begun here ends here. */
+  place: string
+}
+
+/** A page of its own. `scripts`: browser scripts by file name. */
+export type ManagePage = { part: Part; title: string; scripts?: string[] }
+
+/** What changed, told to the log and to the owner's mailbox; `page` where something is shown once. */
+export type Change = { event: AuditEvent; letter: Content; page?: ManagePage }
+
+export type Managed =
+  /** The next page on the way; with errors it is the same again. */
+  | { page: ManagePage; errors: FieldError[] }
+  /**
+   * The change itself runs in a transaction in which everything that stands for the person elsewhere ends. Errors where it
+   * cannot be made (any more): nothing of the transaction is kept.
+   */
+  | { change: () => Promise<Change | { page: ManagePage; errors: FieldError[] }> }
+
+export type Manage = {
+  /** Its panel among the ways in of the person. */
+  panel(attempt: ManageAttempt): Promise<Part>
+  /** By the last segment of the address. */
+  acts: Record<string, (attempt: ManageAttempt) => Promise<Managed>>
+}
