@@ -134,6 +134,21 @@ describe('a unit', () => {
   })
 })
 
+test.each<[string, (start: () => Promise<void>) => Promise<unknown>]>([
+  ['a unit', (start) => work.run(start)],
+  ['a transaction', (start) => work.transaction(start)],
+  ['a unit that was given up', (start) => work.run(start, () => false)],
+])('what %s has started and nobody waited for is written at once when it comes', async (_, inside) => {
+  const { promise: wasOver, resolve: over } = Promise.withResolvers<void>()
+  let late: Promise<void> | undefined
+  await inside(async () => {
+    late = wasOver.then(() => work.transaction(() => createPerson('late'))).then(record)
+  })
+  over()
+  await late
+  expect(await everything()).toBe('person late, trace')
+})
+
 test('outside of a unit each write is there at once', async () => {
   await save('x')
   await record()

@@ -19,6 +19,8 @@ export type Unit = {
   seen: Map<string, unknown>
   /** Inside `transaction`. */
   client?: Prisma.TransactionClient
+  /** What a request started and nobody waits for (a timer) still runs in its unit: too late to be part of it. */
+  isOver?: true
 }
 
 /** What stores of people, keys and consents need: which client to talk to. They commit together without knowing of each other. */
@@ -69,6 +71,10 @@ export function createUnitOfWork(
 ): UnitOfWork {
   const current = new AsyncLocalStorage<Unit>()
   const commit = createCommit(pool, options)
+  const atHand = () => {
+    const unit = current.getStore()
+    return unit?.isOver ? undefined : unit
+  }
   const inLine = createBatches<() => Promise<unknown>, unknown>({
     lanes: TRANSACTIONS,
     size: 1,
@@ -80,11 +86,16 @@ export function createUnitOfWork(
     inLine(AsyncLocalStorage.bind(() => prisma.$transaction(work))) as Promise<T>
 
   async function run<T>(work: () => Promise<T>, keep = () => true): Promise<T> {
-    if (current.getStore()) return work()
+    if (atHand()) return work()
     const unit = newUnit()
-    const result = await current.run(unit, work)
-    if (keep()) await settle(unit)
-    return result
+    try {
+      const result = await current.run(unit, work)
+      unit.isOver = true
+      if (keep()) await settle(unit)
+      return result
+    } finally {
+      unit.isOver = true
+    }
   }
 
   async function settle(unit: Unit): Promise<void> {
@@ -102,15 +113,19 @@ export function createUnitOfWork(
   }
 
   async function transaction<T>(work: () => Promise<T>): Promise<T> {
-    const outer = current.getStore()
+    const outer = atHand()
     if (outer?.client) return work()
     const unit = outer ?? newUnit()
     try {
       return await begin(async (client) => {
-        const inside = { ...unit, client }
-        const result = await current.run(inside, work)
-        await finish(inside, client)
-        return result
+        const inside: Unit = { ...unit, client }
+        try {
+          const result = await current.run(inside, work)
+          await finish(inside, client)
+          return result
+        } finally {
+          inside.isOver = true
+        }
       })
     } catch (error) {
       return await current.exit(() => answerLoss(error))
@@ -125,35 +140,34 @@ export function createUnitOfWork(
     run,
     transaction,
     get client() {
-      return current.getStore()?.client ?? prisma
+      return atHand()?.client ?? prisma
     },
     get memory() {
-      return current.getStore()?.memory ?? new Map()
+      return atHand()?.memory ?? new Map()
     },
     get seen() {
-      return current.getStore()?.seen ?? new Map()
+      return atHand()?.seen ?? new Map()
     },
     get inTransaction() {
-      return current.getStore()?.client !== undefined
+      return atHand()?.client !== undefined
     },
     async later(write) {
-      const unit = current.getStore()
+      const unit = atHand()
       if (!unit) await write(prisma)
       else if (unit.client) await write(unit.client)
       else unit.later.push(write)
     },
     async write(part, key, row, lost) {
       const entry: Entry = { part, key, json: JSON.stringify(row), lost }
-      const unit = current.getStore() ?? newUnit()
+      const unit = atHand() ?? newUnit()
       unit.entries.set(nameOf(part, key), entry)
-      if (!current.getStore()) await settle(unit)
+      if (!atHand()) await settle(unit)
     },
-    pending: (part, key) => current.getStore()?.entries.get(nameOf(part, key)),
-    pendingOf: (part) =>
-      [...(current.getStore()?.entries.values() ?? [])].filter((entry) => entry.part === part),
-    withdraw: (part, key) => void current.getStore()?.entries.delete(nameOf(part, key)),
+    pending: (part, key) => atHand()?.entries.get(nameOf(part, key)),
+    pendingOf: (part) => [...(atHand()?.entries.values() ?? [])].filter((entry) => entry.part === part),
+    withdraw: (part, key) => void atHand()?.entries.delete(nameOf(part, key)),
     query: async <Row>(statement: { name: string; text: string }, values: unknown[]) => {
-      const client = current.getStore()?.client
+      const client = atHand()?.client
       if (client) return client.$queryRawUnsafe<Row[]>(statement.text, ...values)
       return (await pool.query({ ...statement, values })).rows as Row[]
     },
