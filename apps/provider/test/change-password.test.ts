@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silentLog } from '../src/lib/log.ts'
+import { createLimits } from '../src/limits/store.ts'
 import { canRace } from './races/support/race.ts'
 import {
   changePassword,
@@ -35,6 +37,14 @@ afterAll(() => pair.close())
 
 const url = () => `${server.issuer}/account/security/password`
 const credentials = (userId: string) => server.database.prisma.credential.count({ where: { userId } })
+
+/** Leaves so many tries at the password of this account. */
+async function closeIn({ config, database }: TestServer, email: string, left: number) {
+  const limits = createLimits(database.pool, config.policy.limits, silentLog)
+  const allowance = { limit: 'password_per_account' as const, key: email }
+  for (let tries = config.policy.limits.password_per_account[0]!.points; tries > left; tries--)
+    await limits.take(allowance)
+}
 
 describe('a person who is signed in', () => {
   test('gets a new password with the present one, stays signed in here and nowhere else', async () => {
@@ -94,6 +104,18 @@ describe('a person who is signed in', () => {
     expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(await opens(server, email, NEW_PASSWORD)).toBe(false)
+  })
+
+  test('whose tries are used up by somebody gets a letter, and a trace is left; what was not a try is none', async () => {
+    const { browser, email, id } = await newMember(server)
+    for (let tries = 0; tries < 12; tries++)
+      expect((await changePassword(server, browser, { current: '' })).status).toBe(422)
+    await closeIn(server, email, 1)
+    expect((await changePassword(server, browser, { current: 'wrong' })).status).toBe(422)
+    expect((await changePassword(server, browser)).status).toBe(429)
+    await letterAbout(server, email, { subject: /Too many wrong passwords/ })
+    const trail = await auditTrail(server, 'sign_in.locked')
+    expect(trail.filter(({ user_id }) => user_id === id)).toMatchObject([{ data: { lock: 'soft' } }])
   })
 
   test('sets a first password without one to show', async () => {

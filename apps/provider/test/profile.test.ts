@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -162,7 +163,9 @@ describe('our own pages', () => {
 
 describe('T004: an address nobody confirmed', () => {
   const newcomer = async () => {
-    const { browser, email } = await signUpAndIn(server, server.clients.own)
+    const { browser: first, email } = await signUpAndIn(server, server.clients.own)
+    const browser = newBrowser()
+    first.copyJarTo(browser)
     return { browser, email, link: linkIn(await waitForLetter(server, email)) }
   }
   const verifiedAt = async (email: string) => (await userOf(server, email)).emailVerifiedAt
@@ -199,6 +202,32 @@ describe('T004: an address nobody confirmed', () => {
     expect(done.next).toBe(account())
     expect(await verifiedAt(email)).not.toBeNull()
     expect((await openLink(link, browser)).url).toBe(account())
+  })
+
+  test('is confirmed by its link in another browser, once its person has signed in there', async () => {
+    const { email, link } = await newcomer()
+    const elsewhere = newBrowser()
+    const page = await openLink(link, elsewhere)
+    const signInUrl = /href="([^"]*\/auth\?[^"]*)"/
+      .exec(page.text)![1]!
+      .replaceAll('&#38;', '&')
+      .replaceAll('&amp;', '&')
+    const door = await elsewhere.follow(await elsewhere.get(new URL(signInUrl, page.url).href))
+    const back = await signIn(elsewhere, door, { email })
+    expect((await elsewhere.submit(back, '/verify')).next).toBe(account())
+    expect(await verifiedAt(email)).not.toBeNull()
+  })
+
+  test('T041: is not confirmed by guessing links', async () => {
+    const { browser, email } = await newcomer()
+    const statuses = []
+    for (let guesses = 0; guesses < 40; guesses++) {
+      const token = randomBytes(32).toString('base64url')
+      statuses.push((await openLink(`${verify()}?token=${token}`, browser)).status)
+    }
+    expect(new Set(statuses.slice(0, 30))).toEqual(new Set([410]))
+    expect(new Set(statuses.slice(30))).toEqual(new Set([429]))
+    expect(await verifiedAt(email)).toBeNull()
   })
 
   test('is not confirmed by an older link, by an expired one, or by somebody else’s', async () => {

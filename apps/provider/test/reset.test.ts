@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silentLog } from '../src/lib/log.ts'
+import { type Allowance, createLimits } from '../src/limits/store.ts'
+import { accountAllowances } from '../src/methods/password/allowances.ts'
 import { canRace } from './races/support/race.ts'
 import {
   challengeOf,
@@ -234,6 +237,16 @@ describe('a new password', () => {
     const { email, id } = await newMember(server)
     await server.database.prisma.credential.deleteMany({ where: { userId: id } })
     expect((await reset(await resetLink(server, email))).text).toContain(saved)
+    expect(await opens(server, email, NEW_PASSWORD)).toBe(true)
+  })
+
+  test('T016: opens an account whose old password nothing but a reset opens any more', async () => {
+    const { email } = await newMember(server)
+    const limits = createLimits(server.database.pool, server.config.policy.limits, silentLog)
+    const [inARow] = accountAllowances(email)
+    for (let tries = 0; tries < 100; tries++) await limits.take({ ...inARow!, pace: undefined } as Allowance)
+    expect(await opens(server, email, PASSWORD)).toBe(false)
+    await reset(await resetLink(server, email))
     expect(await opens(server, email, NEW_PASSWORD)).toBe(true)
   })
 

@@ -2,7 +2,6 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
-import { networkOf } from '../lib/networks.ts'
 import type { User } from '../users/user.ts'
 import { over } from './links.routes.ts'
 import { resetPage, savedPage } from './pages.ts'
@@ -51,8 +50,7 @@ export function resetRoutes(router: Router, room: Room): void {
     if (!judged.ok) return draw(ctx, { user, token, errors: judged.errors })
     if (!(await reset.save(found, judged.credential, door.tellOf(ctx)))) throw over(NEW_LINK)
     // What was counted against the old password is over with it.
-    const counted = passwords.allowances(user, networkOf(ctx.ip))
-    await tries.succeed(counted.filter(({ endsWithSuccess }) => endsWithSuccess))
+    await tries.forget(passwords.forgotten(user))
     links.forget(ctx)
     const page = views.page(savedPage, {
       title: 'Your password is saved',

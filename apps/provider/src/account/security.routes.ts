@@ -3,14 +3,15 @@ import type { Context } from 'koa'
 import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
-import type { User } from '../users/user.ts'
+import type { Lock, Taken } from '../limits/store.ts'
+import type { NewCredential, User } from '../users/user.ts'
 import { changePassword } from './change-password.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
 import { consoleOf, passwordPage, securityPage } from './pages.ts'
 import { CURRENT_FIELD } from './passwords.ts'
 import type { Room } from './room.routes.ts'
 import type { Demand, Visitor } from './session.routes.ts'
-import { tooManyTries } from './words.ts'
+import { tooManyTries, UNTIL_RESET } from './words.ts'
 
 const PAGE = '/account/security'
 const PASSWORD = { page: '/account/security/password', fresh: true } satisfies Demand
@@ -19,7 +20,7 @@ type Refusal = { errors: FieldError[]; status: number }
 
 /** How a person proves who they are, and changing their password. */
 export function securityRoutes(router: Router, room: Room): void {
-  const { door, views, csrf, config, notices, users, passwords, tries, browsers } = room
+  const { door, views, csrf, config, notices, users, passwords, tries, browsers, outbox, audit } = room
 
   router.get(PAGE, async (ctx) => {
     const visitor = await door.enter(ctx, { page: PAGE })
@@ -62,40 +63,46 @@ export function securityRoutes(router: Router, room: Room): void {
   async function save(ctx: Context) {
     const visitor = await door.receive(ctx, PASSWORD)
     if (!visitor) return
-    const { user } = visitor
+    const { user, fields } = visitor
     const has = await hasPassword(user)
     const allowances = has ? passwords.allowances(user, networkOf(ctx.ip)) : []
     const taken = await tries.take(allowances)
-    if (!taken.ok) {
-      ctx.set('Retry-After', String(taken.wait))
-      return draw(ctx, visitor, {
-        errors: [{ field: CURRENT_FIELD, message: tooManyTries(taken.wait) }],
-        status: 429,
-      })
+    if (!taken.ok) return refuse(ctx, visitor, taken)
+    const verdict = await tries.attempt(allowances, () => passwords.judge(fields, user, has))
+    if (!verdict.ok) {
+      if (verdict.isWrong) await tellOfLock(ctx, user, await tries.fail(taken))
+      else await tries.giveBack(allowances)
+      return draw(ctx, visitor, { errors: verdict.errors, status: 422 })
     }
-    const judged = await tries.attempt(allowances, () => passwords.prepare(visitor.fields, user))
-    if (!judged.ok) {
-      await tries.giveBack(allowances)
-      return draw(ctx, visitor, { errors: judged.errors, status: 422 })
-    }
-    const isProved = !has || (await tries.attempt(allowances, () => passwords.isRight(user, visitor.fields)))
-    if (!isProved) {
-      await tries.fail(taken)
-      return draw(ctx, visitor, { errors: [WRONG], status: 422 })
-    }
-    const { credential } = judged
-    const told = door.tellOf(ctx)
-    const how = has ? 'changed' : 'set'
-    const keep = () => keepSignedIn(ctx, config.ISSUER, visitor.session)
-    const generation = await changePassword(room, { user, how, credential, told, keep })
+    const change = { credential: verdict.credential, how: has ? ('changed' as const) : ('set' as const) }
+    await tries.attempt(allowances, () => finish(ctx, visitor, change))
     await tries.succeed(allowances)
+  }
+
+  async function finish(
+    ctx: Context,
+    { user, session }: Visitor,
+    change: { credential: NewCredential; how: 'set' | 'changed' },
+  ) {
+    const keep = () => keepSignedIn(ctx, config.ISSUER, session)
+    const generation = await changePassword(room, { ...change, user, told: door.tellOf(ctx), keep })
     browsers.remember(ctx, { id: user.id, generation })
     notices.leave(ctx, 'password_changed')
     seeOther(ctx, PAGE)
   }
-}
 
-const WRONG: FieldError = {
-  field: CURRENT_FIELD,
-  message: 'This is not your current password. Check it and try again.',
+  function refuse(ctx: Context, visitor: Visitor, { wait, untilReset }: Extract<Taken, { ok: false }>) {
+    ctx.set('Retry-After', String(wait))
+    const message = untilReset ? UNTIL_RESET : tooManyTries(wait)
+    return draw(ctx, visitor, { errors: [{ field: CURRENT_FIELD, message }], status: 429 })
+  }
+
+  /** As at the door: the owner hears when somebody used up the tries. */
+  async function tellOfLock(ctx: Context, { id, email, emailVerified }: User, lock: Lock | null) {
+    if (!lock) return
+    const { visit, occasion } = door.tellOf(ctx)
+    await audit.record({ type: 'sign_in.locked', userId: id, method: 'password', lock }, visit)
+    const content = passwords.lockLetter(lock)
+    if (content && emailVerified) await outbox.post({ to: email, userId: id, content, occasion })
+  }
 }
