@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseEmail } from './email.ts'
+import { maskEmail, parseEmail } from './email.ts'
 
 const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/).filter((text) => !/^..--/.test(text))
 const local = fc.stringMatching(/^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,20}$/)
@@ -96,4 +96,10 @@ test('anything at all is either an address in canonical form or none', () => {
       if (email) expect(email.canonical).toMatch(/^[\x21-\x7e]+@[a-z0-9.-]+$/)
     }),
   )
+})
+
+test('a masked address is known again by whoever knows it, and tells nobody else', () => {
+  expect(maskEmail('ada.lovelace@example.com')).toBe('a…@example.com')
+  expect(maskEmail('"a@b"@example.com')).toBe('"…@example.com')
+  expect(maskEmail('x@example.com')).toBe('x…@example.com')
 })
