@@ -180,7 +180,7 @@ describe('a new address', () => {
 })
 
 describe('a change undone from the old address', () => {
-  test('gives it back, signs everybody out, and tells to choose a new password', async () => {
+  test('gives it back, signs everybody out, and drops the password that somebody else may know', async () => {
     const person = await newMember(server)
     const other = newEmail()
     await changeAddress(server, person.browser, other)
@@ -203,6 +203,7 @@ describe('a change undone from the old address', () => {
     await letterAbout(server, person.email, { subject: /has its old email address back/ })
     const trail = await auditTrail(server, 'address.change_undone')
     expect(trail.filter(({ user_id }) => user_id === person.id)).toHaveLength(1)
+    expect(await opens(server, person.email, PASSWORD)).toBe(false)
     await reset(await resetLink(server, person.email))
     expect(await opens(server, person.email, NEW_PASSWORD)).toBe(true)
   })

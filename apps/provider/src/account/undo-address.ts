@@ -15,7 +15,7 @@ export type UndoLink = { id: string; userId: string; generation: number; email: 
 
 export type AddressUndo = {
   find(token: string): Promise<UndoLink | null>
-  /** Ends every session of the person. False when the link was used meanwhile. @throws AddressTaken */
+  /** Ends every session of the person, and their password. False when the link was used meanwhile. @throws AddressTaken */
   restore(link: UndoLink, told: Told): Promise<boolean>
 }
 
@@ -41,6 +41,8 @@ export function createAddressUndo(deps: Dependencies): AddressUndo {
   async function restore({ id, userId, generation, email }: UndoLink, { visit, occasion }: Told) {
     if (!(await challenges.spendChallenge(id))) return false
     await users.advanceGeneration(userId)
+    // Whoever changed the address may know it; the owner comes in by the mailbox that is theirs again.
+    await users.removeCredentials(userId, 'password')
     await addresses.changeAddress(userId, email)
     // Of several changes the oldest mailbox has the last word.
     await addresses.closeUndos(userId, generation)

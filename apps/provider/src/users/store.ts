@@ -18,6 +18,7 @@ export type UserStore = {
   updateCredential(id: string, data: NewCredential['data']): Promise<void>
   /** The one credential of its type: makes it, or puts it in the place of the one that was. */
   replaceCredential(userId: string, credential: NewCredential): Promise<void>
+  removeCredentials(userId: string, type: string): Promise<void>
   /**
    * Ends all that stands for the person as they were: to be called in the transaction that changes a credential. What
    * is saved later in that transaction stands for them as they are now.
@@ -124,6 +125,9 @@ export function createUserStore(scope: Scope, now: Clock): UserStore {
         await scope.client.credential.deleteMany({ where: { userId, type } })
         await scope.client.credential.create({ data: { id: createId('crd', now()), userId, type, ...rest } })
       })
+    },
+    async removeCredentials(userId, type) {
+      await scope.client.credential.deleteMany({ where: { userId, type } })
     },
     async updateCredential(id, data) {
       await scope.later((client) => client.credential.update({ where: { id }, data: { data } }))
