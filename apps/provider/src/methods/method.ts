@@ -1,12 +1,12 @@
 import type { Fields } from '../http/fields.ts'
 import type { FieldError, View } from '../http/view.ts'
+import type { Amr } from '../lib/amr.ts'
 import type { Allowance, Lock } from '../limits/store.ts'
 import type { Content, Occasion } from '../mail/letter.ts'
 import type { NewCredential, User } from '../users/user.ts'
 import type { Manage } from './manage.ts'
 
-/** Authentication Method Reference values (RFC 8176). */
-export type Amr = 'pwd' | 'otp' | 'mfa' | 'hwk' | 'swk' | 'fed' | 'user'
+export type { Amr } from '../lib/amr.ts'
 
 /** Whom a proof showed to be there; `isNew` where the proof made the account. */
 export type Person = { user: User; isNew: boolean }
