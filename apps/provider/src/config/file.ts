@@ -1,6 +1,7 @@
 // What the file may say that CONFIG_FILE names: clients, APIs, policy, branding.
 import { z } from 'zod'
 import { DAY, HOUR, MINUTE, SECOND } from '../lib/clock.ts'
+import { factors, minLength } from './factors.ts'
 import { limits } from './limits.ts'
 import { duration, origin } from './parts.ts'
 
@@ -21,6 +22,8 @@ const client = z
     first_party: z.boolean().default(false),
     /** Nobody comes in before they have confirmed their address. */
     require_confirmed_email: z.boolean().optional(),
+    /** Nobody comes in without a second factor; who has none enrols one first. */
+    require_second_factor: z.boolean().optional(),
     /** Origins whose scripts may call us as this client; absent: those of the redirect addresses of a public client. */
     allowed_origins: z.array(origin).optional(),
     /** The audience of the API that this client is: it may introspect tokens made for it. */
@@ -43,14 +46,16 @@ const resource = z.strictObject({
   signing_alg: z.enum(['ES256', 'RS256']).default('ES256'),
 })
 
-const policy = (production: boolean) =>
+const statedPolicy = (production: boolean) =>
   z.strictObject({
     password: z
       .strictObject({
-        min_length: z.number().int().min(8).max(64).default(10),
+        /** Absent: as the preset of `factors` says. */
+        min_length: z.number().int().min(8).max(64).optional(),
         min_strength: z.number().int().min(0).max(4).default(3),
       })
       .prefault({}),
+    factors,
     registration: z
       .strictObject({
         open: z.boolean().default(true),
@@ -106,6 +111,12 @@ const policy = (production: boolean) =>
       })
       .prefault({}),
   })
+
+const policy = (production: boolean) =>
+  statedPolicy(production).transform(({ password, ...rest }) => ({
+    ...rest,
+    password: { ...password, min_length: password.min_length ?? minLength(rest.factors) },
+  }))
 
 /** Of two with one name it would be chance which counts. */
 const named = <Item extends z.ZodType>(item: Item, nameOf: (item: z.output<Item>) => string) =>

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { DAY } from '../lib/clock.ts'
 import { parseDuration } from '../lib/duration.ts'
 
-export const duration = (fallback: number) => z.string().transform(readDuration).default(fallback)
+/** For what has no default of its own. */
+export const statedDuration = z.string().transform(readDuration)
+export const duration = (fallback: number) => statedDuration.default(fallback)
 
 function readDuration(text: string, ctx: z.core.$RefinementCtx): number {
   const ms = parseDuration(text)

@@ -10,6 +10,7 @@ export const EXTRA_METADATA = [
   'allowed_origins',
   'resource_server',
   'require_confirmed_email',
+  'require_second_factor',
 ]
 
 /** Our own pages' client: it asks for nothing but a session, and no token is ever made for it. */
