@@ -1,0 +1,143 @@
+// The one decision of a sign-in: signed in, one more proof, a second factor to enrol, or no.
+import { type Factors, SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import type { Amr } from '../lib/amr.ts'
+import { type AcrRequest, leastAnswer } from './request.ts'
+import {
+  type Acr,
+  combine,
+  ONE_FACTOR,
+  PHISHING_RESISTANT,
+  type Proof,
+  reaches,
+  TWO_FACTORS,
+} from './strength.ts'
+
+export type SignIn = {
+  /** Brought in this journey, or in the session it goes on from. */
+  proofs: readonly Proof[]
+  /** The person the proofs name. `enrolled`: the second factors they have. */
+  person: { isAdministrator: boolean; enrolled: readonly SecondFactor[] }
+  /** The browser has seen a second factor of this person, no longer ago than `trusted_device`. */
+  isTrustedDevice: boolean
+  request: AcrRequest & {
+    /** The client's `require_second_factor`. */
+    requiresSecondFactor: boolean
+    /** Older proofs do not count (`max_age`, `prompt=login`), milliseconds since the epoch; null where any age will do. */
+    since: number | null
+  }
+  policy: Factors
+}
+
+export type NextStep =
+  /** `authTime`: of the last proof, in milliseconds since the epoch. `acr`: the truth; what a client is told, `acrToTell` says. */
+  | { step: 'done'; amr: Amr[]; acr: Acr; authTime: number }
+  /** `first`: any way in that has not been used. `second`: one of the methods, strongest first. */
+  | { step: 'prove'; which: 'first' | 'second'; methods: SecondFactor[] }
+  /** The person does nothing else before they have one of these. */
+  | { step: 'enrol'; methods: SecondFactor[] }
+  | { step: 'refuse'; reason: 'essential_acr_out_of_reach' }
+
+const REFUSED: NextStep = { step: 'refuse', reason: 'essential_acr_out_of_reach' }
+const ANY_WAY_IN: NextStep = { step: 'prove', which: 'first', methods: [] }
+
+export function nextStep(signIn: SignIn): NextStep {
+  const rules = rulesOf(signIn)
+  if (rules.need === null) return REFUSED
+  const { amr, acr } = combine(rules.proofs, signIn.policy.accepted)
+  if (acr === null) return ANY_WAY_IN
+  if (isEnough(rules, rules.proofs))
+    return { step: 'done', amr, acr, authTime: Math.max(...rules.proofs.map(({ at }) => at)) }
+  const bestNext = rules.offered.filter((method) => isEnough(rules, [...rules.proofs, proofBy(method)]))
+  if (bestNext.length) return { step: 'prove', which: 'second', methods: bestNext }
+  return isOwnFactorProved(rules, rules.proofs) ? enrolment(rules) : ownFactor(rules)
+}
+
+type Rules = {
+  /** Those that are young enough. */
+  proofs: readonly Proof[]
+  /** The person's second factors that are asked for, strongest first. */
+  offered: SecondFactor[]
+  counted: readonly SecondFactor[]
+  /** What they could enrol, where they have to. */
+  enrollable: SecondFactor[]
+  /** A second factor is to be brought by somebody who has one. */
+  asksForOwn: boolean
+  /** The class to be reached; null where it cannot be. */
+  need: Acr | null
+}
+
+function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignIn): Rules {
+  const { since } = request
+  const proofs = brought.proofs.filter(({ at }) => since === null || at >= since)
+  const offered = offeredOf(person.enrolled, policy.accepted)
+  const mustHaveOne = hasToHaveOne(person, policy) || request.requiresSecondFactor
+  const enrollable = mustHaveOne ? missing(offered, policy.accepted) : []
+  const answer = leastAnswer(request, bestOf(proofs, [...offered, ...enrollable], policy.accepted))
+  const isVouchedFor = isTrustedDevice && policy.trusted_device > 0 && enrollable.length === 0
+  const deviceStandsIn = isVouchedFor && isOrdinary(person, request, answer)
+  return {
+    proofs,
+    offered,
+    counted: policy.accepted,
+    enrollable,
+    asksForOwn: offered.length > 0 && !deviceStandsIn,
+    need: answer === ONE_FACTOR && mustHaveOne && !deviceStandsIn ? TWO_FACTORS : answer,
+  }
+}
+
+/** What somebody who has nothing that counts could enrol. */
+const missing = (offered: readonly SecondFactor[], accepted: readonly SecondFactor[]) =>
+  offered.some((method) => accepted.includes(method))
+    ? []
+    : accepted.filter((method) => method !== 'recovery-codes')
+
+/** What counts no more is still asked of whoever has nothing else: else a new rule would open their account to a password. */
+function offeredOf(enrolled: readonly SecondFactor[], accepted: readonly SecondFactor[]): SecondFactor[] {
+  const own = SECOND_FACTORS.filter((method) => enrolled.includes(method))
+  const counting = own.filter((method) => accepted.includes(method))
+  return counting.length ? counting : own
+}
+
+const hasToHaveOne = ({ isAdministrator }: SignIn['person'], { second_factor_for }: Factors) =>
+  second_factor_for === 'everyone' || (second_factor_for === 'administrators' && isAdministrator)
+
+/** A device that is trusted is no proof: nobody who asks for more than a sign-in gets it as an answer. */
+const isOrdinary = (person: SignIn['person'], request: SignIn['request'], answer: Acr | null) =>
+  !person.isAdministrator && !request.requiresSecondFactor && request.since === null && answer === ONE_FACTOR
+
+/** The strongest sign-in of this person; of one nobody has named, of anybody. */
+function bestOf(proofs: readonly Proof[], methods: SecondFactor[], accepted: readonly SecondFactor[]): Acr {
+  if (combine(proofs, accepted).acr === null) return PHISHING_RESISTANT
+  return combine([...proofs, PASSWORD, ...methods.map(proofBy)], accepted).acr ?? ONE_FACTOR
+}
+
+const PASSWORD: Proof = { method: 'password', kind: 'knowledge', amr: ['pwd'], at: 0 }
+
+/** As it would be brought at its best. */
+const proofBy = (method: SecondFactor): Proof => ({
+  method,
+  kind: 'possession',
+  amr: method === 'passkey' ? ['hwk', 'user'] : ['otp'],
+  at: 0,
+})
+
+const isEnough = (rules: Rules, proofs: readonly Proof[]) =>
+  isOwnFactorProved(rules, proofs) &&
+  rules.need !== null &&
+  reaches(combine(proofs, rules.counted).acr, rules.need)
+
+const isOwnFactorProved = ({ asksForOwn, counted, offered }: Rules, proofs: readonly Proof[]) =>
+  !asksForOwn || reaches(combine(proofs, [...counted, ...offered]).acr, TWO_FACTORS)
+
+/** What they have is not enough, but nothing is changed for anybody who has not brought it. */
+function ownFactor(rules: Rules): NextStep {
+  const methods = rules.offered.filter((method) =>
+    isOwnFactorProved(rules, [...rules.proofs, proofBy(method)]),
+  )
+  return methods.length ? { step: 'prove', which: 'second', methods } : ANY_WAY_IN
+}
+
+function enrolment(rules: Rules): NextStep {
+  const methods = rules.enrollable.filter((method) => isEnough(rules, [...rules.proofs, proofBy(method)]))
+  return methods.length ? { step: 'enrol', methods } : ANY_WAY_IN
+}
