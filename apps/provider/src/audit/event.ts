@@ -3,6 +3,7 @@ export type AuditEvent =
   | { type: 'user.registered'; userId: string; method: string }
   | { type: 'sign_in.succeeded'; userId: string; amr: string[] }
   | { type: 'sign_in.failed'; userId?: string; method: string; reason: string }
+  | { type: 'sign_in.more_asked'; userId: string; step: 'prove' | 'enrol' }
   | { type: 'sign_in.locked'; userId: string; method: string; lock: 'soft' | 'disabled' }
   | { type: 'address.confirmed'; userId: string }
   | { type: 'address.change_requested'; userId: string }

@@ -1,35 +1,48 @@
 import type { Context } from 'koa'
-import type { Outcome, Person } from '../methods/method.ts'
+import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { seeOther } from '../http/reply.ts'
+import type { Outcome, Person, SignInMethod } from '../methods/method.ts'
 import { AddressTaken } from '../users/store.ts'
+import type { User } from '../users/user.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
-import type { Journey } from './journey.ts'
-import { decideSignIn } from './sign-in.ts'
+import { type Journey, journeyPath, type Proved } from './journey.ts'
+import { type Decision, decideSignIn, isStepUp, type Login } from './sign-in.ts'
 
 type Proof = Extract<Outcome, { ok: true }>
+type Refused = Extract<Outcome, { ok: false }>
 
 export type Admission = ReturnType<typeof createAdmission>
 
-/** How a person who proved who they are goes in, by whichever door. */
-export function createAdmission(gate: Gate, { browsers, outbox, scope, config }: InteractionDependencies) {
-  return { admit, claimAndAdmit }
+/** Somebody who has proved something in this journey, and what comes next for them. */
+export type Standing = { user: User; proved: Proved; decision: Decision }
+
+/** How a person who proved who they are goes in, by whichever door, or is asked for more. */
+export function createAdmission(gate: Gate, deps: InteractionDependencies) {
+  const { browsers, outbox, scope, config, users, now } = deps
+  return { claimAndSettle, settle, findStanding }
 
   /** Refused when the proof was good, but somebody else brought it first. */
-  async function claimAndAdmit(
+  async function claimAndSettle(
     ctx: Context,
     journey: Journey,
-    { proof, method }: { proof: Proof; method: string },
-  ): Promise<{ ok: true } | Extract<Outcome, { ok: false }>> {
+    { proof, method }: { proof: Proof; method: SignInMethod },
+  ): Promise<{ ok: true } | Refused> {
     const { amr } = proof
-    if (!('claim' in proof)) {
-      await admit(ctx, journey, { person: { user: proof.user, isNew: false }, amr, method })
-      return { ok: true }
+    const act = async (person: Person) => {
+      const proved = addProof(journey, person, {
+        method: method.id,
+        kind: method.kind,
+        amr,
+        at: now().getTime(),
+      })
+      await settle(ctx, journey, { user: person.user, proved, method: method.id })
+      return { ok: true as const }
     }
+    if (!('claim' in proof)) return act({ user: proof.user, isNew: false })
     try {
       return await scope.transaction(async () => {
         const person = await proof.claim()
-        if (!person) return TOO_LATE
-        await admit(ctx, journey, { person, amr, method })
-        return { ok: true as const }
+        return person ? act(person) : TOO_LATE
       })
     } catch (error) {
       if (error instanceof AddressTaken) return TOO_LATE
@@ -37,21 +50,55 @@ export function createAdmission(gate: Gate, { browsers, outbox, scope, config }:
     }
   }
 
+  /** In, or to the next step; what was proved until then is kept with the journey and good for nothing else. */
+  async function settle(
+    ctx: Context,
+    journey: Journey,
+    { user, proved, method }: { user: User; proved: Proved; method: string },
+  ): Promise<void> {
+    const decision = await decide(journey, user, proved)
+    if (proved.isNew && proved.proofs.length === 1)
+      await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
+    if (decision.step === 'admit') return admit(ctx, journey, { user, proved, login: decision.login })
+    if (decision.step === 'refuse') return gate.finish(ctx, journey, UNMET)
+    await gate.record(ctx, { type: 'sign_in.more_asked', userId: user.id, step: decision.step }, journey)
+    await gate.keep(ctx, { proved })
+    seeOther(ctx, journeyPath(journey.uid))
+  }
+
+  /** Null where nothing was proved, or it has become worthless since. */
+  async function findStanding(journey: Journey): Promise<Standing | null> {
+    const proved = journey.progress.proved ?? (await standingSession(journey))
+    const user = proved ? await users.findUser(proved.userId) : null
+    if (!proved || !user || user.generation !== proved.generation) return null
+    return { user, proved, decision: await decide(journey, user, proved) }
+  }
+
+  /** Of somebody who is signed in and is asked for more. */
+  async function standingSession(journey: Journey): Promise<Proved | undefined> {
+    const user = isStepUp(journey) ? await users.findUser(journey.session!.accountId) : null
+    return user ? { userId: user.id, generation: user.generation, isNew: false, proofs: [] } : undefined
+  }
+
+  async function decide(journey: Journey, user: User, { proofs }: Proved): Promise<Decision> {
+    const types = await users.listCredentialTypes(user.id)
+    const enrolled = SECOND_FACTORS.filter((factor: SecondFactor) => types.includes(factor))
+    return decideSignIn({ journey, user, proofs, enrolled, policy: config.policy.factors })
+  }
+
   /** The trace, a word to the owner about a browser never seen before, and on to the app. */
   async function admit(
     ctx: Context,
     journey: Journey,
-    { person: { user, isNew }, amr, method }: { person: Person; amr: Proof['amr']; method: string },
+    { user, proved, login }: { user: User; proved: Proved; login: Login },
   ) {
-    if (isNew) await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
-    else if (!browsers.isKnown(ctx, user)) await tellOwner(ctx, user)
+    if (!proved.isNew && !browsers.isKnown(ctx, user)) await tellOwner(ctx, user)
     browsers.remember(ctx, user)
-    const login = decideSignIn({ user, amr })
     await gate.record(ctx, { type: 'sign_in.succeeded', userId: user.id, amr: login.amr }, journey)
     await gate.finish(ctx, journey, { [journey.prompt]: {}, login })
   }
 
-  function tellOwner(ctx: Context, user: Person['user']) {
+  function tellOwner(ctx: Context, user: User) {
     return outbox.post({
       to: user.email,
       userId: user.id,
@@ -59,6 +106,23 @@ export function createAdmission(gate: Gate, { browsers, outbox, scope, config }:
       occasion: gate.occasionOf(ctx),
     })
   }
+}
+
+/** To what the same person proved before in this journey; anybody else begins anew. */
+function addProof({ progress }: Journey, { user, isNew }: Person, proof: Proved['proofs'][number]): Proved {
+  const { proved } = progress
+  const isSame = proved?.userId === user.id && proved.generation === user.generation
+  return {
+    userId: user.id,
+    generation: user.generation,
+    isNew: isSame ? proved.isNew : isNew,
+    proofs: [...(isSame ? proved.proofs : []), proof],
+  }
+}
+
+export const UNMET = {
+  error: 'unmet_authentication_requirements',
+  error_description: 'this person cannot sign in the way that is asked for',
 }
 
 const TOO_LATE = {

@@ -35,17 +35,16 @@ export function createAttempts(gate: Gate, { views, csrf, methods, config }: Int
     drawSignIn,
     drawMethod,
 
-    /** What was begun goes on here, for as long as it can; afterwards the person chooses again. */
-    async drawBegun(ctx: Context, journey: Journey) {
-      const { progress } = journey
-      const method = progress && byId.get(progress.method)
-      if (!method || !(await method.resume?.(progress.begun))) return drawSignIn(ctx, journey)
-      drawMethod(ctx, journey, { method, fields: nothingTyped, errors: [], status: 200 })
+    /** What was begun, for as long as it can go on. */
+    async findBegun({ progress: { pending } }: Journey): Promise<Tried | null> {
+      const method = pending && byId.get(pending.method)
+      const isGoingOn = method && (await method.resume?.(pending.begun))
+      return isGoingOn ? { method, fields: nothingTyped, errors: [], status: 200 } : null
     },
 
     /** The page that the try came from. */
     redraw(ctx: Context, journey: Journey, tried: Tried) {
-      const hasBegun = journey.progress?.method === tried.method.id
+      const hasBegun = journey.progress.pending?.method === tried.method.id
       return hasBegun ? drawMethod(ctx, journey, tried) : drawSignIn(ctx, journey, tried)
     },
   }
@@ -80,21 +79,27 @@ export function createAttempts(gate: Gate, { views, csrf, methods, config }: Int
       title: method.title ?? 'Sign in',
       part: views.fragment(view, data),
       errors,
-      otherWayUrl: journeyPath(journey.uid, journey.prompt === 'create' ? '/register' : '/sign-in'),
+      ways: [
+        {
+          label: 'Use another address or another way',
+          url: journeyPath(journey.uid, journey.prompt === 'create' ? '/register' : '/sign-in'),
+        },
+      ],
       cancel: gate.cancelOf(ctx, journey),
     })
     sendPage(ctx, page, status)
   }
 
   function attempt(ctx: Context, journey: Journey, { id, fields }: { id: string; fields: Fields }): Attempt {
-    const { uid, progress, client } = journey
+    const { uid, client } = journey
+    const { pending } = journey.progress
     return {
       user: null,
       fields,
       action: journeyPath(uid, `/method/${id}`),
       csrf: csrf.token(ctx),
       hint: fields('email') || journey.loginHint,
-      begun: progress?.method === id ? progress.begun : null,
+      begun: pending?.method === id ? pending.begun : null,
       place: `interaction ${uid}`,
       clientName: client.own ? null : client.name,
       occasion: gate.occasionOf(ctx),

@@ -31,7 +31,8 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
 
     const start = async () => {
       const result = await method.begin!(trial)
-      if (result.ok) await gate.keep(ctx, { method: method.id, begun: result.begun })
+      if (result.ok)
+        await gate.keep(ctx, { pending: { method: method.id, begun: result.begun } })
       return result
     }
     const result = await gate.attempt(allowances, () => scope.transaction(start))
@@ -50,7 +51,8 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
     journey: Journey,
     { method, fields, seconds }: { method: SignInMethod; fields: Fields; seconds: number },
   ) {
-    const begun = journey.progress?.method === method.id ? journey.progress.begun : null
+    const { pending } = journey.progress
+    const begun = pending?.method === method.id ? pending.begun : null
     const isSame = begun && (fields('again') || begun.address === fields('email').trim())
     const isWaiting = isSame && (await method.resume?.(begun))
     ctx.set('Retry-After', String(seconds))
@@ -64,13 +66,13 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
     const token = takeLinkToken(ctx, config.ISSUER)
     if (token === null) return
     const journey = await gate.open(ctx).catch(elsewhere)
-    const { progress } = journey
-    if (!progress || !SIGN_IN_PROMPTS.includes(journey.prompt)) return seeOther(ctx, journeyPath(journey.uid))
-    const { action, csrf } = attempts.attempt(ctx, journey, { id: progress.method, fields: nothingTyped })
+    const { pending } = journey.progress
+    if (!pending || !SIGN_IN_PROMPTS.includes(journey.prompt)) return seeOther(ctx, journeyPath(journey.uid))
+    const { action, csrf } = attempts.attempt(ctx, journey, { id: pending.method, fields: nothingTyped })
     const page = views.page(linkPage, {
       title: 'One more step',
       client: journey.client.own ? null : { name: journey.client.name },
-      address: progress.begun.address,
+      address: pending.begun.address,
       action,
       csrf,
       token,

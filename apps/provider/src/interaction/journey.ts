@@ -3,6 +3,8 @@ import { errors, type Provider } from 'oidc-provider'
 import { wayBack } from '../clients/way-back.ts'
 import { Problem } from '../http/problem.ts'
 import type { Pending } from '../methods/method.ts'
+import { type AcrRequest, readAcrRequest } from '../policy/request.ts'
+import type { Proof } from '../policy/strength.ts'
 
 /** One visit of a browser to the journey: what the app asked for and where the person stands. */
 export type Journey = {
@@ -19,12 +21,27 @@ export type Journey = {
   apiScopes: string[] | undefined
   redirectHost: string
   loginHint: string
-  /** What was begun in this journey and waits for the person's next step. */
-  progress: Progress | null
+  /** Why the engine asks, in its own words and ours. */
+  reasons: string[]
+  /** Which classes of sign-in the app asks for. */
+  acrRequest: AcrRequest
+  /** The client's `require_second_factor`. */
+  requiresSecondFactor: boolean
+  /** How the browser's session was signed in to; null before anyone has. */
+  session: { accountId: string; amr: string[]; uid: string } | null
+  progress: Progress
 }
 
-/** A method that has sent something, and what it is to be reminded of. */
-export type Progress = { method: string; begun: Pending }
+/** Where the person stands in this journey. */
+export type Progress = {
+  /** A method that has sent something, and what it is to be reminded of. */
+  pending?: { method: string; begun: Pending }
+  /** Who proved what so far: not enough yet to be signed in, and good for nothing but the next step. */
+  proved?: Proved
+}
+
+/** `generation`: the person's when they began; a credential changed since makes all of it worthless. */
+export type Proved = { userId: string; generation: number; isNew: boolean; proofs: Proof[] }
 
 /** What people are told about the app they are on the way to. */
 export type ClientLine = { name: string; host: string; uri: string | null; own: boolean }
@@ -69,7 +86,13 @@ export function createJourneys(provider: Provider, ownClientId: string) {
         apiScopes: client['api_scopes'] as string[] | undefined,
         redirectHost: hostOf(String(params['redirect_uri'])),
         loginHint: String(params['login_hint'] ?? ''),
-        progress: (result?.['progress'] as Progress | undefined) ?? null,
+        reasons: prompt.reasons,
+        acrRequest: readAcrRequest(text(params['acr_values']), parsed(params['claims'])),
+        requiresSecondFactor: client['require_second_factor'] === true,
+        session: session?.accountId
+          ? { accountId: session.accountId, amr: session.amr ?? [], uid: session.uid }
+          : null,
+        progress: (result?.['progress'] as Progress | undefined) ?? {},
       }
     },
 
@@ -106,3 +129,8 @@ export function createJourneys(provider: Provider, ownClientId: string) {
     )
   }
 }
+
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+
+/** The engine has refused a `claims` parameter that is no JSON. */
+const parsed = (claims: unknown): unknown => (typeof claims === 'string' ? JSON.parse(claims) : undefined)

@@ -20,8 +20,22 @@ export const signInPage = view<
 
 /** A method on a page of its own. */
 export const methodPage = view<
-  PageData & { part: string; errors: FieldError[]; otherWayUrl: string; cancel: Cancel }
+  PageData & { part: string; errors: FieldError[]; ways: { label: string; url: string }[]; cancel: Cancel }
 >('interaction/method')
+
+/** Setting up what the person must have; `goOn` once it is there. */
+export const enrolPage = view<
+  PageData & {
+    client: ShownClient
+    csrf: string
+    ways: { label: string; action: string }[]
+    goOn: string | null
+    cancel: Cancel
+  }
+>('interaction/enrol')
+
+/** A page on the way there. */
+export const managePage = view<PageData & { part: string; cancel: Cancel }>('interaction/manage')
 
 /** For a person who is signed in and has not confirmed their address. */
 export const confirmPage = view<

@@ -81,7 +81,8 @@ export function registerRoutes(router: Router, deps: Deps) {
     const taken = await gate.take(allowances)
     if (!taken.ok) {
       // Whoever pressed twice is where they wanted to be.
-      if (journey.progress?.begun.address === email.address) return seeOther(ctx, journeyPath(journey.uid))
+      if (journey.progress.pending?.begun.address === email.address)
+        return seeOther(ctx, journeyPath(journey.uid))
       ctx.set('Retry-After', String(taken.wait))
       return redraw([{ field: 'email', message: letterOnItsWay(taken.wait) }], 429)
     }
@@ -89,7 +90,7 @@ export function registerRoutes(router: Router, deps: Deps) {
     await gate.attempt(allowances, () =>
       scope.transaction(async () => {
         const id = await mailbox.ask({ purpose: 'registration_code', ...newcomer }, place)
-        await gate.keep(ctx, { method: MAILBOX_METHOD, begun: { id, address: email.address } })
+        await gate.keep(ctx, { pending: { method: MAILBOX_METHOD, begun: { id, address: email.address } } })
       }),
     )
     seeOther(ctx, journeyPath(journey.uid))
@@ -113,7 +114,9 @@ export function registerRoutes(router: Router, deps: Deps) {
       clientName: journey.client.own ? null : journey.client.name,
       occasion: gate.occasionOf(ctx),
     })
-    await admission.admit(ctx, journey, { person: { user, isNew: true }, amr, method: method!.id })
+    const proof = { method: method!.id, kind: method!.kind, amr, at: deps.now().getTime() }
+    const proved = { userId: user.id, generation: user.generation, isNew: true, proofs: [proof] }
+    await admission.settle(ctx, journey, { user, proved, method: method!.id })
   }
 }
 

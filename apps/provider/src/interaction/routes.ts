@@ -2,25 +2,31 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { seeOther } from '../http/reply.ts'
-import { createAdmission } from './admission.routes.ts'
+import { createAdmission, type Standing, UNMET } from './admission.routes.ts'
 import { createAttempts, SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import { beginRoutes } from './begin.routes.ts'
 import { CONFIRM_PROMPT, confirmRoutes } from './confirm.routes.ts'
 import { consentRoutes } from './consent.routes.ts'
+import { enrolRoutes } from './enrol.routes.ts'
 import { createGate, type InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { registerRoutes } from './register.routes.ts'
+import { secondRoutes } from './second.routes.ts'
 import { signInRoutes } from './sign-in.routes.ts'
 import { signOutRoutes } from './sign-out.routes.ts'
+import { createTrials } from './trials.routes.ts'
 
 export function interactionRoutes(deps: InteractionDependencies): Router[] {
   const gate = createGate(deps)
   const journey = new Router({ prefix: '/interaction/:uid' })
   const attempts = createAttempts(gate, deps)
-  const steps = { ...deps, gate, attempts, admission: createAdmission(gate, deps) }
+  const admission = createAdmission(gate, deps)
+  const steps = { ...deps, gate, attempts, admission, tryProof: createTrials({ ...deps, gate, admission }) }
   signInRoutes(journey, steps)
   beginRoutes(journey, steps)
   const { drawRegister } = registerRoutes(journey, steps)
+  const { drawSecond } = secondRoutes(journey, steps)
+  const { drawEnrol } = enrolRoutes(journey, steps)
   const { drawConfirm } = confirmRoutes(journey, steps)
   const { drawConsent } = consentRoutes(journey, gate, deps)
 
@@ -29,10 +35,18 @@ export function interactionRoutes(deps: InteractionDependencies): Router[] {
     const current = await gate.open(ctx)
     if (current.prompt === CONFIRM_PROMPT) return drawConfirm(ctx, current)
     if (current.prompt === 'consent') return drawConsent(ctx, current)
-    if (current.progress) return attempts.drawBegun(ctx, current)
+    const begun = await attempts.findBegun(current)
+    if (begun) return attempts.drawMethod(ctx, current, begun)
+    const standing = await admission.findStanding(current)
+    if (standing) return drawStanding(ctx, current, standing)
     if (current.prompt === 'create') return drawRegister(ctx, current)
     return attempts.drawSignIn(ctx, current)
   })
+  const drawStanding = (ctx: Context, current: Journey, standing: Standing) => {
+    const { step } = standing.decision
+    if (step === 'prove') return drawSecond(ctx, current, standing)
+    return step === 'refuse' ? gate.finish(ctx, current, UNMET) : drawEnrol(ctx, current, standing)
+  }
   // The two pages a person may choose between, while it is their turn.
   const choice = (draw: (ctx: Context, current: Journey) => void) => async (ctx: Context) => {
     const current = await gate.open(ctx)

@@ -1,5 +1,10 @@
-import type { Amr } from '../methods/method.ts'
+import type { Factors, SecondFactor } from '../config/factors.ts'
+import { type NextStep, nextStep } from '../policy/next-step.ts'
+import { acrToTell } from '../policy/request.ts'
+import { proofsOf } from '../policy/session-proofs.ts'
+import type { Proof } from '../policy/strength.ts'
 import type { User } from '../users/user.ts'
+import type { Journey } from './journey.ts'
 
 /** What the engine is told about a person who is signed in. */
 export type Login = {
@@ -12,9 +17,42 @@ export type Login = {
   remember: boolean
 }
 
-const ONE_FACTOR = 'urn:anteroom:acr:1'
+export type Facts = {
+  journey: Journey
+  user: User
+  /** Brought in this journey. */
+  proofs: Proof[]
+  /** The second factors the person has. */
+  enrolled: SecondFactor[]
+  policy: Factors
+}
+
+export type Decision = { step: 'admit'; login: Login } | Exclude<NextStep, { step: 'done' }>
 
 /** The single place that decides whether a person is signed in. */
-export function decideSignIn({ user, amr }: { user: User; amr: Amr[] }): Login {
-  return { accountId: user.id, generation: user.generation, amr, acr: ONE_FACTOR, remember: false }
+export function decideSignIn({ journey, user, proofs, enrolled, policy }: Facts): Decision {
+  const next = nextStep({
+    proofs: [...sessionProofs(journey, user), ...proofs],
+    person: { isAdministrator: false, enrolled },
+    isTrustedDevice: false,
+    request: { ...journey.acrRequest, requiresSecondFactor: journey.requiresSecondFactor, since: null },
+    policy,
+  })
+  if (next.step !== 'done') return next
+  const { amr, acr } = next
+  const { id: accountId, generation } = user
+  const told = acrToTell(acr, journey.acrRequest)
+  return { step: 'admit', login: { accountId, generation, amr, acr: told, remember: false } }
+}
+
+/** For any other reason the session's own proofs do not count. */
+const STEP_UP_REASON = 'acr_unmet'
+
+/** Is nothing asked of somebody who is signed in but one more proof? */
+export const isStepUp = ({ session, reasons }: Journey): boolean =>
+  session !== null && reasons.every((reason) => reason === STEP_UP_REASON)
+
+function sessionProofs(journey: Journey, user: User): Proof[] {
+  const { session } = journey
+  return session?.accountId === user.id && isStepUp(journey) ? proofsOf(session.amr, 0) : []
 }

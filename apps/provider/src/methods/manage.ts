@@ -15,6 +15,8 @@ export type ManageAttempt = {
   csrf: string
   /** This browser's session: what is begun here ends here. */
   place: string
+  /** Where a page leads on that is done with. */
+  doneUrl: string
 }
 
 /** A page of its own. `scripts`: browser scripts by file name. */

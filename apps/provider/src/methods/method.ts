@@ -70,7 +70,15 @@ export type SignInMethod = {
   id: string
   /** Of its own page. */
   title?: string
+  /** Browser scripts of that page, by file name. */
+  scripts?: string[]
+  /** How it is offered beside another one: *Use a recovery code*. */
+  invitation?: string
+  /** How setting it up is offered: *Set up authenticator app*. */
+  enrolment?: string
   step: 'first' | 'second' | 'both'
+  /** What a thief would have to take: two of one kind are one factor. */
+  kind: 'knowledge' | 'mailbox' | 'possession' | 'upstream' | 'wallet'
   /** Its part of the sign-in page stands in the form that asks for the address. */
   needsAddress?: true
   /** Draws its part of the sign-in page, or, once it has begun, its own page. Sends nothing, remembers nothing. */

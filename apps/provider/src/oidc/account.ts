@@ -1,4 +1,5 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
+import { SECOND_FACTORS } from '../config/factors.ts'
 import type { UserStore } from '../users/store.ts'
 
 /** The claims of OpenID Connect Core, section 5.1, that we can tell the truth about, by the scope that asks for them. */
@@ -19,7 +20,11 @@ export function createAccountFinder(users: UserStore) {
       email_verified: user.emailVerified,
       ...(user.name && { name: user.name }),
     }
-    return { accountId: user.id, emailVerified: user.emailVerified, claims: () => claims }
+    const secondFactors = async () => {
+      const types = await users.listCredentialTypes(id)
+      return SECOND_FACTORS.filter((factor) => types.includes(factor))
+    }
+    return { accountId: user.id, emailVerified: user.emailVerified, secondFactors, claims: () => claims }
   }
 }
 

@@ -1,4 +1,6 @@
 import { interactionPolicy } from 'oidc-provider'
+import type { Factors } from '../config/factors.ts'
+import { isStrongEnough, tellAcr } from './acr.ts'
 
 const { base, Check, Prompt } = interactionPolicy
 
@@ -6,7 +8,7 @@ const { base, Check, Prompt } = interactionPolicy
  * The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and ours.
  * @param confirmsFirst whether nobody goes on with an address they have not confirmed; else only where the client asks for it
  */
-export function createPrompts(confirmsFirst: boolean) {
+export function createPrompts(confirmsFirst: boolean, factors: Factors) {
   const prompts = base()
   // Initiating User Registration via OpenID Connect 1.0: `prompt=create`.
   prompts.add(new Prompt({ name: 'create', requestable: true }), 0)
@@ -18,6 +20,17 @@ export function createPrompts(confirmsFirst: boolean) {
         oidc.session?.accountId && !oidc.account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
       ),
     )
+  // Ours knows which class is as good as another; the engine's compare words.
+  for (const reason of ['essential_acr', 'essential_acrs']) prompts.get('login')?.checks.remove(reason)
+  prompts.get('login')?.checks.add(
+    new Check('acr_unmet', 'a stronger sign-in is asked for', async (ctx) => {
+      const { session, account } = ctx.oidc
+      if (!session?.accountId || !account) return Check.NO_NEED_TO_PROMPT
+      if (!(await isStrongEnough(ctx, factors))) return Check.REQUEST_PROMPT
+      tellAcr(ctx)
+      return Check.NO_NEED_TO_PROMPT
+    }),
+  )
   const unconfirmed = new Check(
     'address_unconfirmed',
     'the address of this account was never confirmed',

@@ -1,5 +1,5 @@
 // Tells oidc-provider how we work. The table below is the whole of it; the engine's defaults that differ are wrong for us.
-import { type Configuration, type errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { type ClaimsParameter, type Configuration, errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Ending } from '../artifacts/end-session.ts'
 import type { Registry } from '../clients/registry.ts'
 import type { ConsentStore } from '../clients/store.ts'
@@ -9,6 +9,7 @@ import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
 import type { Views } from '../http/view.ts'
 import type { Keyring } from '../keys/store.ts'
+import { ACRS } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
 import { authenticationClaims, CLAIMS, createAccountFinder } from './account.ts'
 import { accountClient, clientMetadata, EXTRA_METADATA } from './clients.ts'
@@ -50,7 +51,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
     scopes: ['openid', 'offline_access'],
     // next-auth reads name and e-mail from the ID token; the specification allows them there.
     conformIdTokenClaims: false,
-    acrValues: ['urn:anteroom:acr:1'],
+    acrValues: [...ACRS],
     responseTypes: ['code', 'none'],
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -77,14 +78,15 @@ export function createProvider(deps: ProviderDependencies): Provider {
       short: { ...cookieOptions, path: undefined, signed: true },
     },
     interactions: {
-      policy: createPrompts(config.policy.registration.confirmation === 'first'),
+      policy: createPrompts(config.policy.registration.confirmation === 'first', config.policy.factors),
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     renderError: createErrorPage(views, deps.isUnavailable),
     fetchResponseBodyLimits: { jwks_uri: FETCH_LIMIT_BYTES, sector_identifier_uri: FETCH_LIMIT_BYTES },
     features: {
       devInteractions: { enabled: false },
-      claimsParameter: { enabled: false },
+      // For an essential `acr`; everything else is asked for by scope, which is what people are told about.
+      claimsParameter: { enabled: true, assertClaimsParameter },
       clientCredentials: { enabled: true },
       // Offered, never demanded: a client that binds its tokens to a key (RFC 9449) gets what it asks for.
       dPoP: { enabled: true },
@@ -105,6 +107,16 @@ export function createProvider(deps: ProviderDependencies): Provider {
   provider.proxy = true
   provider.on('authorization.error', keepHere)
   return provider
+}
+
+/** OpenID Connect Core, section 5.5. */
+function assertClaimsParameter(_ctx: KoaContextWithOIDC, claims: ClaimsParameter): void {
+  const { id_token: forIdToken = {}, ...others } = claims
+  const names = Object.keys(forIdToken)
+  if (Object.keys(others).length || names.some((name) => name !== 'acr' && name !== 'auth_time'))
+    throw new errors.InvalidRequest(
+      'claims may name acr and auth_time of the id_token; ask for others by scope',
+    )
 }
 
 const isFirstParty = (client: Client | undefined) => client?.['first_party'] === true

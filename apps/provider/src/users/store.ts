@@ -12,6 +12,8 @@ export type UserStore = {
   /** By the canonical form of the address. */
   findUserByEmail(canonical: string): Promise<User | null>
   listCredentials(userId: string, type: string): Promise<Credential[]>
+  /** Each type once. */
+  listCredentialTypes(userId: string): Promise<string[]>
   /** @throws AddressTaken, also when two sign-ups meet in the same moment; it ends the transaction */
   createUser(person: NewPerson): Promise<User>
   renameUser(id: string, name: string | null): Promise<void>
@@ -100,6 +102,14 @@ export function createUserStore(scope: Scope, now: Clock): UserStore {
     },
     listCredentials(userId, type) {
       return scope.client.credential.findMany({ where: { userId, type }, orderBy: { id: 'asc' } })
+    },
+    async listCredentialTypes(userId) {
+      const rows = await scope.client.credential.findMany({
+        where: { userId },
+        select: { type: true },
+        distinct: ['type'],
+      })
+      return rows.map(({ type }) => type)
     },
     async createUser({ email, name, credential, confirmed }) {
       const data = {

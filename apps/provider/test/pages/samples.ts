@@ -109,7 +109,7 @@ export const samples: Record<string, (told: Told) => string> = {
       title: 'Check your mail',
       part: codePart(told),
       errors: told.errors,
-      otherWayUrl: '/interaction/1/sign-in',
+      ways: [{ label: 'Use another address or another way', url: '/interaction/1/sign-in' }],
       cancel,
     }),
   'interaction/link': (told) =>

@@ -21,6 +21,7 @@ export function createEmailCodeMethod({ mailbox, codes }: EmailCodeDependencies)
     id: 'email-code',
     title: 'Check your mail',
     step: 'first',
+    kind: 'mailbox',
     needsAddress: true,
     show({ action, csrf, begun }, errors) {
       const again = `${action}/begin`

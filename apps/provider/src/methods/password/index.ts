@@ -61,6 +61,7 @@ export function createPasswordMethod(deps: PasswordDependencies): SignInMethod {
   return {
     id: 'password',
     step: 'first',
+    kind: 'knowledge',
     needsAddress: true,
     admit: hasher.admit,
     show: ({ action, hint }, errors) =>

@@ -1,0 +1,119 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import { notFound } from '../http/problem.ts'
+import { seeOther, sendPage } from '../http/reply.ts'
+import type { Change, ManageAttempt, ManagePage } from '../methods/manage.ts'
+import type { SignInMethod } from '../methods/method.ts'
+import type { Admission, Standing } from './admission.routes.ts'
+import { SIGN_IN_PROMPTS } from './attempts.routes.ts'
+import type { Gate, InteractionDependencies } from './gate.routes.ts'
+import { type Journey, journeyPath, type Proved } from './journey.ts'
+import { enrolPage, managePage } from './pages.ts'
+
+type Deps = InteractionDependencies & { gate: Gate; admission: Admission }
+type Enrolling = { standing: Standing; method: SignInMethod; act: string }
+
+/** A person who must have a second factor and has none sets one up here, and can do nothing else before. */
+export function enrolRoutes(router: Router, deps: Deps) {
+  const { gate, admission, views, csrf, methods, scope, users, outbox, now } = deps
+  const byId = new Map(methods.map((method) => [method.id, method]))
+
+  router.post('/enrol/:id/:act', enrol)
+  router.post('/second', goOn)
+
+  return { drawEnrol }
+
+  function drawEnrol(ctx: Context, journey: Journey, { decision }: Standing): void {
+    const ways = decision.step === 'enrol' ? decision.methods : []
+    const page = views.page(enrolPage, {
+      title: 'Set up a second step',
+      client: journey.client.own ? null : { name: journey.client.name, host: journey.client.host },
+      csrf: csrf.token(ctx),
+      ways: ways.flatMap((id) => {
+        const method = byId.get(id)
+        return method?.manage ? [{ label: method.enrolment ?? id, action: pathOf(journey, id, 'begin') }] : []
+      }),
+      goOn: decision.step === 'admit' ? journeyPath(journey.uid, '/second') : null,
+      cancel: gate.cancelOf(ctx, journey),
+    })
+    sendPage(ctx, page)
+  }
+
+  const pathOf = ({ uid }: Journey, id: string, act: string) => journeyPath(uid, `/enrol/${id}/${act}`)
+
+  /** Only what sets something up: whoever has proved one factor removes and renews nothing. */
+  function findEnrolling(ctx: Context, standing: Standing | null): Enrolling | null {
+    const { id, act } = ctx['params'] as { id: string; act: string }
+    const method = byId.get(id)
+    if (!method?.manage || !['begin', 'confirm'].includes(act)) throw notFound()
+    const isAsked =
+      standing?.decision.step === 'enrol' && standing.decision.methods.some((each) => each === id)
+    return standing && isAsked ? { standing, method, act } : null
+  }
+
+  async function enrol(ctx: Context) {
+    const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
+    const enrolling = findEnrolling(ctx, await admission.findStanding(journey))
+    if (!enrolling) return seeOther(ctx, journeyPath(journey.uid))
+    const { standing, method, act } = enrolling
+    const attempt: ManageAttempt = {
+      user: standing.user,
+      fields,
+      action: journeyPath(journey.uid, `/enrol/${method.id}`),
+      csrf: csrf.token(ctx),
+      place: `interaction ${journey.uid}`,
+      doneUrl: journeyPath(journey.uid),
+    }
+    const managed = await method.manage!.acts[act]?.(attempt)
+    if (!managed) throw notFound()
+    if ('page' in managed) return draw(ctx, journey, managed.page, managed.errors.length ? 422 : 200)
+    const changed = await scope.transaction(async () => {
+      const outcome = await managed.change()
+      if (!('errors' in outcome)) await settle(ctx, journey, { enrolling, change: outcome })
+      return outcome
+    })
+    if ('errors' in changed) return draw(ctx, journey, changed.page, 422)
+    await gate.forget(changed.forgets ?? [])
+    return changed.page ? draw(ctx, journey, changed.page, 200) : seeOther(ctx, journeyPath(journey.uid))
+  }
+
+  /** What was set up was shown to work, and so is proved. */
+  async function settle(
+    ctx: Context,
+    journey: Journey,
+    { enrolling, change }: { enrolling: Enrolling; change: Change },
+  ) {
+    const { user, proved } = enrolling.standing
+    const generation = await users.advanceGeneration(user.id)
+    const { id, kind } = enrolling.method
+    const proof = { method: id, kind, amr: ['otp' as const], at: now().getTime() }
+    const more: Proved = { ...proved, generation, proofs: [...proved.proofs, proof] }
+    await outbox.post({
+      to: user.email,
+      userId: user.id,
+      content: change.letter,
+      occasion: gate.occasionOf(ctx),
+    })
+    for (const event of [change.event, ...(change.further ?? [])]) await gate.record(ctx, event, journey)
+    await gate.keep(ctx, { proved: more })
+  }
+
+  /** In, once everything is set up and what was shown once was read. */
+  async function goOn(ctx: Context) {
+    const { journey } = await gate.post(ctx, SIGN_IN_PROMPTS)
+    const standing = await admission.findStanding(journey)
+    if (standing?.decision.step !== 'admit') return seeOther(ctx, journeyPath(journey.uid))
+    const { user, proved } = standing
+    await scope.transaction(() => admission.settle(ctx, journey, { user, proved, method: '' }))
+  }
+
+  function draw(ctx: Context, journey: Journey, { part, title, scripts }: ManagePage, status: number) {
+    const page = views.page(managePage, {
+      title,
+      part: views.fragment(part.view, part.data),
+      cancel: gate.cancelOf(ctx, journey),
+      ...(scripts && { scripts }),
+    })
+    sendPage(ctx, page, status)
+  }
+}

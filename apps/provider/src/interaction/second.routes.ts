@@ -1,0 +1,107 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import { notFound } from '../http/problem.ts'
+import { seeOther, sendPage } from '../http/reply.ts'
+import type { FieldError } from '../http/view.ts'
+import { networkOf } from '../lib/networks.ts'
+import type { Attempt, SignInMethod } from '../methods/method.ts'
+import type { Admission, Standing } from './admission.routes.ts'
+import { type Attempts, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
+import type { Gate, InteractionDependencies } from './gate.routes.ts'
+import { type Journey, journeyPath } from './journey.ts'
+import { methodPage } from './pages.ts'
+import { admitted } from './sign-in.routes.ts'
+import type { Trials } from './trials.routes.ts'
+
+type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods'> & {
+  gate: Gate
+  attempts: Attempts
+  admission: Admission
+  tryProof: Trials
+}
+
+type Asked = { standing: Standing; method: SignInMethod }
+type Refusal = { errors: FieldError[]; status: number }
+
+/** One more proof from somebody who has proved something already, and nothing else before that. */
+export function secondRoutes(
+  router: Router,
+  { gate, attempts, admission, tryProof, views, csrf, methods }: Deps,
+) {
+  const byId = new Map(
+    methods.filter((method) => method.step !== 'first').map((method) => [method.id, method]),
+  )
+
+  router.get('/second/:id', async (ctx) => {
+    const journey = await gate.open(ctx)
+    const asked = await findAsked(ctx, journey)
+    return asked ? draw(ctx, journey, asked) : seeOther(ctx, journeyPath(journey.uid))
+  })
+  router.post('/second/:id', (ctx) => {
+    const method = byId.get(String(ctx['params'].id))
+    if (!method) throw notFound()
+    return admitted(method, () => verify(ctx))
+  })
+
+  return {
+    /** The strongest of what the person can bring. */
+    async drawSecond(ctx: Context, journey: Journey, standing: Standing): Promise<void> {
+      const [id = ''] = offeredIn(standing)
+      const method = byId.get(id)
+      return method ? draw(ctx, journey, { standing, method }) : attempts.drawSignIn(ctx, journey)
+    },
+  }
+
+  const offeredIn = ({ decision }: Standing): string[] => (decision.step === 'prove' ? decision.methods : [])
+
+  async function findAsked(ctx: Context, journey: Journey): Promise<Asked | null> {
+    const standing = SIGN_IN_PROMPTS.includes(journey.prompt) ? await admission.findStanding(journey) : null
+    const method = byId.get(String(ctx['params'].id))
+    return standing && method && offeredIn(standing).includes(method.id) ? { standing, method } : null
+  }
+
+  function draw(ctx: Context, journey: Journey, { standing, method }: Asked, refusal?: Refusal): void {
+    const errors = refusal?.errors ?? []
+    const { view, data } = method.show(attemptOf(ctx, journey, { standing, method }, nothingTyped), errors)
+    const others = offeredIn(standing).filter((id) => id !== method.id)
+    const page = views.page(methodPage, {
+      title: method.title ?? 'One more step',
+      part: views.fragment(view, data),
+      errors,
+      ways: [
+        ...others.map((id) => ({
+          label: byId.get(id)?.invitation ?? id,
+          url: journeyPath(journey.uid, `/second/${id}`),
+        })),
+        { label: 'Sign in as somebody else', url: journeyPath(journey.uid, '/sign-in') },
+      ],
+      cancel: gate.cancelOf(ctx, journey),
+      ...(method.scripts && { scripts: method.scripts }),
+    })
+    sendPage(ctx, page, refusal?.status ?? 200)
+  }
+
+  function attemptOf(
+    ctx: Context,
+    journey: Journey,
+    { standing, method }: Asked,
+    fields: Attempt['fields'],
+  ): Attempt {
+    const action = journeyPath(journey.uid, `/second/${method.id}`)
+    const attempt = attempts.attempt(ctx, journey, { id: method.id, fields })
+    return { ...attempt, user: standing.user, action, csrf: csrf.token(ctx) }
+  }
+
+  async function verify(ctx: Context) {
+    const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
+    const asked = await findAsked(ctx, journey)
+    if (!asked) return seeOther(ctx, journeyPath(journey.uid))
+    const attempt = attemptOf(ctx, journey, asked, fields)
+    await tryProof(ctx, journey, {
+      method: asked.method,
+      attempt,
+      allowances: asked.method.allowances(attempt, networkOf(ctx.ip)),
+      redraw: (errors, status) => draw(ctx, journey, asked, { errors, status }),
+    })
+  }
+}
