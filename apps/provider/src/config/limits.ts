@@ -4,8 +4,8 @@ import { DAY, HOUR, MINUTE, SECOND } from '../lib/clock.ts'
 import { limit, limitWindow, pace } from './parts.ts'
 
 /**
- * `_per_account` and `_per_address` count by a person's canonical address, `_per_ip` by network: an IPv4 address or the
- * /64 of an IPv6 one. In development everybody shares one address, so what honest use costs is not held to its allowance.
+ * `_per_account` and `_per_address` count by a person's canonical address (of a second factor: by the person, who is known
+ * by then), `_per_ip` by network: an IPv4 address or the /64 of an IPv6 one. In development everybody shares one address, so what honest use costs is not held to its allowance.
  */
 export function limits(production: boolean) {
   const perNetwork = (points: number, per: number, inDevelopment: number) =>
@@ -21,6 +21,12 @@ export function limits(production: boolean) {
       password_failures: limit(limitWindow(300, 5 * MINUTE)),
       email_code_per_account: limit(limitWindow(15, HOUR)),
       email_code_per_ip: limit(limitWindow(60, HOUR)),
+      totp_per_account: limit(limitWindow(5, 5 * MINUTE), limitWindow(10, 15 * MINUTE, 15 * MINUTE)),
+      totp_per_ip: limit(limitWindow(30, 5 * MINUTE)),
+      /** As `password_in_a_row`: then no code is accepted until another authenticator is set up. */
+      totp_in_a_row: limit(limitWindow(100, 365 * DAY)),
+      recovery_code_per_account: limit(limitWindow(5, HOUR), limitWindow(20, DAY)),
+      recovery_code_per_ip: limit(limitWindow(20, HOUR)),
       letters_per_address: limit(limitWindow(1, MINUTE), limitWindow(5, HOUR), limitWindow(10, DAY)),
       letters_per_ip: limit(perNetwork(20, HOUR, 300)),
       link_per_ip: limit(limitWindow(30, 5 * MINUTE)),

@@ -305,6 +305,63 @@ describe('T016: the soft lock', () => {
   })
 })
 
+describe('a second factor, with the numbers of the table', () => {
+  const TOTP = { limit: 'totp_per_account', key: 'usr_1', endsWithSuccess: true } as const
+  const TOTP_IN_A_ROW = { ...TOTP, limit: 'totp_in_a_row' } as const
+  const RECOVERY = { ...TOTP, limit: 'recovery_code_per_account' } as const
+  beforeEach(() => start(readConfig({}).policy.limits))
+
+  /** Wrong tries one after the other, for as long as any is looked at; returns what they closed. */
+  async function failOn(allowances: Allowance[]) {
+    const locks = []
+    for (;;) {
+      const taken = await here.takeAll(allowances)
+      if (!taken.ok) return { locks, wait: taken.wait }
+      locks.push(await elsewhere.fail(taken))
+    }
+  }
+
+  test('pauses after five wrong codes, and closes for fifteen minutes after ten', async () => {
+    const first = await failOn([TOTP, TOTP_IN_A_ROW])
+    expect(first.locks).toEqual([null, null, null, null, null])
+    expect(first.wait).toBeLessThanOrEqual(300)
+    await pass(5 * MINUTE)
+    const second = await failOn([TOTP, TOTP_IN_A_ROW])
+    expect(second).toEqual({ locks: [null, null, null, null, 'soft'], wait: 900 })
+  })
+
+  test('T045: looks at five of two hundred codes that arrive together, and counts no more towards the end', async () => {
+    await here.count(TOTP_IN_A_ROW, 90)
+    const all = await together(200, (at) => at.takeAll([TOTP, TOTP_IN_A_ROW]))
+    expect(all.filter(({ ok }) => ok)).toHaveLength(5)
+    expect(all.filter((taken) => (taken.ok ? taken.last.length : taken.untilReset))).toEqual([])
+    expect(await points('totp_in_a_row:%')).toEqual([95])
+  })
+
+  test('R013: is closed for good by a hundred wrong codes in a row, also without a pace', async () => {
+    const locks: (string | null)[] = []
+    let refused: Taken
+    for (;;) {
+      const taken = await here.takeAll([TOTP_IN_A_ROW])
+      refused = taken
+      if (!taken.ok) break
+      locks.push(await elsewhere.fail(taken))
+    }
+    expect(locks).toEqual([...Array(99).fill(null), 'disabled'])
+    expect(refused).toMatchObject({ untilReset: true })
+    await elsewhere.forget(TOTP_IN_A_ROW)
+    expect((await here.takeAll([TOTP_IN_A_ROW])).ok).toBe(true)
+  })
+
+  test('asks for an hour after five wrong recovery codes, not for a day', async () => {
+    const { locks, wait } = await failOn([RECOVERY])
+    expect(locks).toEqual([null, null, null, null, null])
+    expect(wait).toBeLessThanOrEqual(3600)
+    await pass(HOUR)
+    expect(await here.take(RECOVERY)).toBeNull()
+  })
+})
+
 describe('a network', () => {
   test('without a block waits for the rest of its window', async () => {
     await take(8, NETWORK)

@@ -4,6 +4,7 @@ import type { LimitName, LimitsConfig, PaceName } from '../config.ts'
 import { SECOND } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
 import type { Log } from '../lib/log.ts'
+import type { Limiter } from './limiter.store.ts'
 import { type Answer, consume, createLimiters, toSeconds } from './limiters.store.ts'
 
 /** What is counted: whose tries (an account's canonical address, a network) under which limit. */
@@ -12,7 +13,7 @@ export type Allowance = {
   key: string
   /** The count begins anew once the right person came through: it was about this account alone. */
   endsWithSuccess?: boolean
-  /** It counts failures in a row: each one costs a longer wait, and when all are used up nothing but `forget` opens again. */
+  /** Of failures in a row (`_in_a_row`, which nothing but `forget` opens again): each one costs a longer wait. */
   pace?: PaceName
 }
 
@@ -53,16 +54,26 @@ const CLOSED = 10_000_000
 export function createLimits(pool: Pool, config: LimitsConfig, log: Log): Limits {
   const { windowsOf, paceOf, localOf } = createLimiters(pool, config, log)
 
-  /** Those in a row go first: whom the pace turns away has taken nothing from what locks. */
+  /**
+   * What has a pace goes first: whom it turns away has taken nothing from what locks. Those in a row without one go last:
+   * only what is looked at may count towards closing for good.
+   */
   async function takeAll(allowances: Allowance[]): Promise<Taken> {
     const known = longest(allowances.map(waitKnownHere))
     if (known !== null) return { ok: false, wait: known, untilReset: false }
-    const inRow = await takeEach(allowances.filter(inARow))
-    if (!inRow.ok) return inRow
-    const others = await takeEach(allowances.filter((allowance) => !inARow(allowance)))
-    if (others.ok) return { ok: true, last: [...inRow.last, ...others.last] }
-    await Promise.all(allowances.filter(inARow).map(giveBack))
-    return others
+    const taken: Allowance[] = []
+    const last: Allowance[] = []
+    for (const isTurn of [isPaced, isPlain, isLongTerm]) {
+      const turn = allowances.filter(isTurn)
+      const answer = await takeEach(turn)
+      if (!answer.ok) {
+        await Promise.all(taken.map(giveBack))
+        return answer
+      }
+      taken.push(...turn)
+      last.push(...answer.last)
+    }
+    return { ok: true, last }
   }
 
   async function takeEach(allowances: Allowance[]): Promise<Taken> {
@@ -80,7 +91,7 @@ export function createLimits(pool: Pool, config: LimitsConfig, log: Log): Limits
     const pace = wait === null && allowance.pace ? paceOf(allowance.pace) : null
     const pause = (await pace?.take(key, mostOf(answers))) ?? null
     if (wait === null && pause === null) {
-      const isLast = answers.some(({ limiter, points }) => points === limiter.window.points)
+      const isLast = closing(answers).some(({ limiter, points }) => points === limiter.window.points)
       return { ok: true, last: isLast && allowance.endsWithSuccess ? [allowance] : [] }
     }
     await Promise.all(answers.filter(isToReturn(allowance)).map(({ limiter }) => limiter.reward(key)))
@@ -104,9 +115,7 @@ export function createLimits(pool: Pool, config: LimitsConfig, log: Log): Limits
 
   /** From now on, for as long as its windows say. True for the one that closed it. */
   async function close({ limit, key }: Allowance): Promise<boolean> {
-    const all = windowsOf(limit)
-    const blocking = all.filter(({ window }) => window.block > 0)
-    const closings = (blocking.length ? blocking : all).map(async (limiter) => {
+    const closings = closing(windowsOf(limit).map((limiter) => ({ limiter }))).map(async ({ limiter }) => {
       const { consumedPoints } = await limiter.penalty(digest(key), CLOSED)
       if (consumedPoints >= 2 * CLOSED) return false
       const { block, per } = limiter.window
@@ -153,9 +162,16 @@ export function createLimits(pool: Pool, config: LimitsConfig, log: Log): Limits
 const isToReturn = (allowance: Allowance) => (answer: Answer, _: number, all: Answer[]) =>
   answer.wait === null || (answer.limiter.window.block === 0 && (all.length > 1 || inARow(allowance)))
 
+/** Those that close with the last wrong try. Of several windows without a block each ends by itself, the shortest first. */
+const closing = <Of extends { limiter: Limiter }>(windows: Of[]): Of[] =>
+  windows.length === 1 ? windows : windows.filter(({ limiter }) => limiter.window.block > 0)
+
 const mostOf = (answers: Answer[]) => Math.max(...answers.map(({ points }) => points))
 
-const inARow = ({ pace }: Allowance) => pace !== undefined
+const inARow = ({ limit }: Allowance) => limit.endsWith('_in_a_row')
+const isPaced = ({ pace }: Allowance) => pace !== undefined
+const isPlain = (allowance: Allowance) => !isPaced(allowance) && !inARow(allowance)
+const isLongTerm = (allowance: Allowance) => !isPaced(allowance) && inARow(allowance)
 
 function longest(waits: (number | null)[]): number | null {
   const known = waits.filter((wait) => wait !== null)
