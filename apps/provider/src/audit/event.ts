@@ -11,6 +11,10 @@ export type AuditEvent =
   | { type: 'address.change_undone'; userId: string }
   | { type: 'password.changed'; userId: string; how: 'set' | 'changed' | 'reset' }
   | { type: 'password.reset_requested'; userId?: string }
+  | { type: 'totp.enrolled'; userId: string }
+  | { type: 'totp.removed'; userId: string }
+  | { type: 'recovery_codes.generated'; userId: string }
+  | { type: 'recovery_codes.used'; userId: string; left: number }
   | { type: 'profile.changed'; userId: string }
   | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }

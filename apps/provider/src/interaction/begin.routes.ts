@@ -31,8 +31,7 @@ export function beginRoutes(router: Router, { gate, attempts, scope, views, conf
 
     const start = async () => {
       const result = await method.begin!(trial)
-      if (result.ok)
-        await gate.keep(ctx, { pending: { method: method.id, begun: result.begun } })
+      if (result.ok) await gate.keep(ctx, { pending: { method: method.id, begun: result.begun } })
       return result
     }
     const result = await gate.attempt(allowances, () => scope.transaction(start))

@@ -34,6 +34,9 @@ const variants: Content[] = [
   { ...SAMPLES.address_in_use, wanted: 'address' },
   { ...SAMPLES.password_changed, how: 'set' },
   { ...SAMPLES.password_changed, how: 'reset' },
+  { ...SAMPLES.recovery_code_used, left: 7 },
+  { ...SAMPLES.recovery_code_used, left: 1 },
+  { ...SAMPLES.recovery_code_used, left: 0 },
 ]
 const linksOf = (content: Content) =>
   Object.values(content).filter((value): value is string => /^https?:/.test(String(value)))

@@ -78,6 +78,18 @@ const SUBJECTS: { [Kind in LetterKind]: Subject<Kind> } = {
     subject: `Your ${service} password no longer works`,
     preheader: 'Too many wrong ones were tried. Please choose a new one.',
   }),
+  factor_added: (_, service) => ({
+    subject: `A way to sign in was added to your ${service} account`,
+    preheader: 'If it was you, there is nothing to do.',
+  }),
+  factor_removed: (_, service) => ({
+    subject: `A way to sign in was removed from your ${service} account`,
+    preheader: 'If it was you, there is nothing to do.',
+  }),
+  recovery_code_used: (_, service) => ({
+    subject: `A recovery code of your ${service} account was used`,
+    preheader: 'It works no more. Was it you who used it?',
+  }),
 }
 
 const KINDS = Object.keys(SUBJECTS) as LetterKind[]

@@ -15,6 +15,11 @@ export type Content =
   | { kind: 'address_restored'; forgotUrl: string }
   | { kind: 'password_locked'; waitMs: number; forgotUrl: string }
   | { kind: 'password_disabled'; forgotUrl: string }
+  /** `factor`: in words that end a sentence, `an authenticator app`. */
+  | { kind: 'factor_added'; factor: string; forgotUrl: string }
+  | { kind: 'factor_removed'; factor: string; forgotUrl: string }
+  /** `left`: how many the owner has yet. */
+  | { kind: 'recovery_code_used'; left: number; forgotUrl: string }
 
 export type LetterKind = Content['kind']
 

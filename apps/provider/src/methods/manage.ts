@@ -2,6 +2,7 @@
 import type { AuditEvent } from '../audit/event.ts'
 import type { Fields } from '../http/fields.ts'
 import type { FieldError } from '../http/view.ts'
+import type { Allowance } from '../limits/store.ts'
 import type { Content } from '../mail/letter.ts'
 import type { User } from '../users/user.ts'
 import type { Part } from './method.ts'
@@ -22,8 +23,17 @@ export type ManageAttempt = {
 /** A page of its own. `scripts`: browser scripts by file name. */
 export type ManagePage = { part: Part; title: string; scripts?: string[] }
 
-/** What changed, told to the log and to the owner's mailbox; `page` where something is shown once. */
-export type Change = { event: AuditEvent; letter: Content; page?: ManagePage }
+/** What changed, told to the log and to the owner's mailbox. */
+export type Change = {
+  event: AuditEvent
+  letter: Content
+  /** Where something is shown once. */
+  page?: ManagePage
+  /** What came with it, for the log. */
+  further?: AuditEvent[]
+  /** Tries at what is no more: counted anew. */
+  forgets?: Allowance[]
+}
 
 export type Managed =
   /** The next page on the way; with errors it is the same again. */

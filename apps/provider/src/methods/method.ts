@@ -1,3 +1,4 @@
+import type { AuditEvent } from '../audit/event.ts'
 import type { Fields } from '../http/fields.ts'
 import type { FieldError, View } from '../http/view.ts'
 import type { Amr } from '../lib/amr.ts'
@@ -8,8 +9,11 @@ import type { Manage } from './manage.ts'
 
 export type { Amr } from '../lib/amr.ts'
 
-/** Whom a proof showed to be there; `isNew` where the proof made the account. */
-export type Person = { user: User; isNew: boolean }
+/**
+ * Whom a proof showed to be there; `isNew` where the proof made the account. `notice`: what the log and the owner's mailbox
+ * are told of this proof besides the sign-in, in the same transaction.
+ */
+export type Person = { user: User; isNew: boolean; notice?: { event: AuditEvent; letter: Content } }
 
 /** Who is this? Reasons are for the log; people read `errors`. `forgets`: what need not be counted of whoever proved that much. */
 export type Outcome =

@@ -1,5 +1,11 @@
 // Tells oidc-provider how we work. The table below is the whole of it; the engine's defaults that differ are wrong for us.
-import { type ClaimsParameter, type Configuration, errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import {
+  type ClaimsParameter,
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  Provider,
+} from 'oidc-provider'
 import type { Ending } from '../artifacts/end-session.ts'
 import type { Registry } from '../clients/registry.ts'
 import type { ConsentStore } from '../clients/store.ts'
