@@ -27,6 +27,7 @@ import {
   methodPage,
   signInPage,
 } from '../../src/interaction/pages.ts'
+import { createSetup, type Setup } from '../../src/methods/totp/setup.ts'
 
 export const ROOT = path.resolve(import.meta.dirname, '../../../../views')
 export const ASSETS = path.join(ROOT, 'assets')
@@ -51,6 +52,17 @@ const emailCodePage = view<{
   address: string
   errors: FieldError[]
 }>('methods/email-code/code')
+type Form = { action: string; csrf: string }
+const totpCode = view<Form & { errors: FieldError[] }>('methods/totp/code')
+const totpPanel = view<Form & { isEnrolled: boolean }>('methods/totp/panel')
+const totpSetup = view<
+  Form & { setup: Setup | null; isOver: boolean; errors: FieldError[]; doneUrl: string }
+>('methods/totp/setup')
+const recoveryCode = view<Form & { errors: FieldError[] }>('methods/recovery-codes/code')
+const recoveryPanel = view<Form & { isNeeded: boolean; left: number; isLow: boolean }>(
+  'methods/recovery-codes/panel',
+)
+const recoveryList = view<{ codes: string[]; email: string; doneUrl: string }>('methods/recovery-codes/list')
 const onwardPage = view<PageData & { onward: string; client: { name: string } | null }>('interaction/onward')
 const signOutPage = view<
   PageData & { client: Named | null; person: { email: string } | null; action: string; csrf: string }
@@ -77,6 +89,33 @@ const codePart = ({ email, errors }: Told) =>
     again: '/interaction/1/method/email-code/begin',
     address: email,
     errors,
+  })
+
+/** A part of a person's account, or of a second step, in a page with a heading. */
+const framed = (part: string, { errors, scripts = [] }: { errors: FieldError[]; scripts?: string[] }) =>
+  views.page(methodPage, {
+    title: 'Your second step',
+    part: part.includes('<h1>') ? part : `<h1>Security</h1>${part}`,
+    errors,
+    scripts,
+    otherWayUrl: '/interaction/1/sign-in',
+    cancel,
+  })
+const account = '/account/security/totp'
+const setUp = ({ email, errors }: Told, { isFirst = true, isOver = false } = {}) =>
+  views.fragment(totpSetup, {
+    ...post(account),
+    setup: isFirst ? createSetup('GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', { service: 'Anteroom', email }) : null,
+    isOver,
+    errors,
+    doneUrl: '/account/security',
+  })
+const recoveryCodesPanel = (left: number, isNeeded = true) =>
+  views.fragment(recoveryPanel, {
+    ...post('/account/security/recovery-codes'),
+    isNeeded,
+    left,
+    isLow: left < 4,
   })
 
 /** Every page a person can be shown, by its file under `views/`; a part is shown inside its page. */
@@ -252,6 +291,21 @@ export const samples: Record<string, (told: Told) => string> = {
     }),
   'account/undone': ({ email }) =>
     views.page(undonePage, { title: 'Your address is back', address: email, forgotUrl: '/forgot' }),
+  'methods/totp/code': ({ errors }) =>
+    framed(views.fragment(totpCode, { ...post('/interaction/1/method/totp'), errors }), { errors }),
+  'methods/totp/panel': () =>
+    framed(views.fragment(totpPanel, { ...post(account), isEnrolled: false }), { errors: [] }),
+  'methods/totp/setup': (told) => framed(setUp(told), told),
+  'methods/recovery-codes/code': ({ errors }) =>
+    framed(views.fragment(recoveryCode, { ...post('/interaction/1/method/recovery-codes'), errors }), {
+      errors,
+    }),
+  'methods/recovery-codes/panel': () => framed(recoveryCodesPanel(10), { errors: [] }),
+  'methods/recovery-codes/list': ({ name, email }) =>
+    framed(views.fragment(recoveryList, { codes: [name, ...CODES], email, doneUrl: '/account/security' }), {
+      errors: [],
+      scripts: ['recovery-codes.js'],
+    }),
   'recovery/forgot': (told) =>
     views.page(forgotPage, {
       title: 'Forgot your password?',
@@ -366,6 +420,14 @@ export const bareSamples: Record<string, () => string> = {
       errors: [],
       backUrl: '/account',
     }),
+  'a second step that can be turned off': () =>
+    framed(views.fragment(totpPanel, { ...post(account), isEnrolled: true }), { errors: [] }),
+  'a wrong code while an app is set up': () => framed(setUp(wrongCode, { isFirst: false }), wrongCode),
+  'a second step that took too long to set up': () =>
+    framed(setUp(tooLate, { isFirst: false, isOver: true }), tooLate),
+  'recovery codes that nobody needs': () => framed(recoveryCodesPanel(0, false), { errors: [] }),
+  'the last recovery code': () => framed(recoveryCodesPanel(1), { errors: [] }),
+  'no recovery code at all': () => framed(recoveryCodesPanel(0), { errors: [] }),
   'a link opened where nobody is signed in': () =>
     views.page(verifyLinkPage, {
       title: 'Confirm your address',
@@ -383,6 +445,8 @@ export const bareSamples: Record<string, () => string> = {
     }),
 }
 
+const CODES = Array.from({ length: 9 }, (_, index) => `${index}K2M9X-04QHDT-ZRSTVW-7YX8CB`)
+
 export const nobody: Told = { name: '', host: '', email: '', errors: [] }
 export const ada: Told = {
   name: 'Ada Lovelace',
@@ -390,3 +454,5 @@ export const ada: Told = {
   email: 'ada@example.com',
   errors: [],
 }
+const wrongCode: Told = { ...ada, errors: [{ field: 'code', message: 'This code is not right.' }] }
+const tooLate: Told = { ...ada, errors: [{ field: '', message: 'This cannot be finished any more.' }] }

@@ -1,0 +1,43 @@
+// The second factor from an authenticator app.
+import { type FieldError, view } from '../../http/view.ts'
+import type { User } from '../../users/user.ts'
+import { type Attempt, type Outcome, part, type SignInMethod } from '../method.ts'
+import { accountAllowances } from './allowances.ts'
+import { TYPE } from './authenticators.ts'
+import { createManage, type ManageDependencies } from './manage.ts'
+import { MESSAGES } from './messages.ts'
+
+const codePage = view<{ action: string; csrf: string; errors: FieldError[] }>('methods/totp/code')
+
+export function createTotpMethod(deps: ManageDependencies): SignInMethod {
+  const { authenticators } = deps
+  return {
+    id: TYPE,
+    title: 'Enter your authentication code',
+    invitation: 'Use your authenticator app',
+    step: 'second',
+    show: ({ action, csrf }, errors) => part(codePage, { action, csrf, errors }),
+    allowances: ({ user }, network) => [
+      ...accountAllowances(user?.id ?? ''),
+      { limit: 'totp_per_ip', key: network },
+    ],
+    isEnrolled: ({ id }) => authenticators.isEnrolled(id),
+    manage: createManage(deps),
+    verify,
+  }
+
+  async function verify({ user, fields }: Attempt): Promise<Outcome> {
+    if (!user) return refused('wrong')
+    const answer = await authenticators.verify(user.id, fields('code'))
+    if (!answer.ok) return refused(answer.reason, user)
+    const claim = async () => ((await authenticators.claim(answer.right)) ? { user, isNew: false } : null)
+    return { ok: true, amr: ['otp'], claim }
+  }
+}
+
+const refused = (reason: 'incomplete' | 'wrong' | 'replayed', user?: User): Outcome => ({
+  ok: false,
+  reason,
+  errors: [{ field: 'code', message: MESSAGES[reason] }],
+  userId: user?.id,
+})
