@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test'
-import { newPerson } from './support/person.ts'
+import { enterCode, newPerson } from './support/person.ts'
 import { URLS } from './support/stack.ts'
 
 test('the API’s documentation page authorizes with PKCE: the person is asked, agrees, and the API answers', async ({
@@ -19,6 +19,7 @@ test('the API’s documentation page authorizes with PKCE: the person is asked, 
   await window.getByLabel('Email').fill(ada.email)
   await window.getByLabel('Password', { exact: true }).fill(ada.password)
   await window.getByRole('button', { name: 'Create account' }).click()
+  await enterCode(window, ada.email)
   await expect(window.getByText('Demo API documentation').first()).toBeVisible()
   await expect(window.getByText('See what the demo API knows about you')).toBeVisible()
   const closed = window.waitForEvent('close')

@@ -48,7 +48,7 @@ const BUDGETS: Budget[] = [
     prepare:
       async ({ issuer, wire, person }) =>
       async () =>
-        exchange(wire, WEB, await submitPassword(await openSignIn(issuer), person)),
+        exchange(wire, WEB, await submitPassword(await openSignIn(issuer, person), person)),
   },
   {
     what: 'static file',

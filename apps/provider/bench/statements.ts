@@ -25,8 +25,15 @@ export function countStatements() {
 
   const uncounted = async <Row>(client: pg.Client, text: string): Promise<Row[]> =>
     ((await ask.call(client, text)) as { rows: Row[] }).rows
-  const anyClient = (): pg.Client => {
-    const [client] = clients
+  /** Those that are still there: the pool lets go of connections, and the queue of letters has its own. */
+  const flushed = async (): Promise<pg.Client[]> => {
+    const all = [...clients]
+    const flush = (client: pg.Client) => uncounted(client, 'select pg_stat_force_next_flush()')
+    const results = await Promise.allSettled(all.map(flush))
+    return all.filter((_, index) => results[index]?.status === 'fulfilled')
+  }
+  const liveClient = async (): Promise<pg.Client> => {
+    const [client] = await flushed()
     if (!client) throw new Error('no connection to the database yet')
     return client
   }
@@ -48,24 +55,23 @@ export function countStatements() {
     /** Rows written by anyone to this database, the calls before this one included. */
     async rowsWritten(): Promise<number> {
       // A backend keeps its figures back for up to 10 s unless it is told.
-      await Promise.all([...clients].map((client) => uncounted(client, 'select pg_stat_force_next_flush()')))
       const [row] = await uncounted<{ rows: string }>(
-        anyClient(),
+        await liveClient(),
         'select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) as rows from pg_stat_user_tables',
       )
       return Number(row?.rows)
     },
 
-    processes: (): Promise<PostgresProcess[]> =>
+    processes: async (): Promise<PostgresProcess[]> =>
       uncounted<PostgresProcess>(
-        anyClient(),
+        await liveClient(),
         `select pid, case when datname = current_database() then 'us' when datname is null then 'everyone' else 'others' end as for
            from pg_stat_activity`,
       ),
 
     async facts(): Promise<DatabaseFacts> {
       const [row] = await uncounted<DatabaseFacts>(
-        anyClient(),
+        await liveClient(),
         `select current_setting('server_version') as version, current_setting('fsync') as fsync,
                 current_setting('synchronous_commit') as "synchronousCommit"`,
       )

@@ -28,6 +28,7 @@ import { createMethods } from './methods/index.ts'
 import { createHasher } from './methods/password/hasher.ts'
 import { createAddressStore } from './users/addresses.store.ts'
 import { createChallengeStore } from './users/challenges.store.ts'
+import { createCredentialStore } from './users/credentials.store.ts'
 import { createUserStore } from './users/store.ts'
 
 export type Dependencies = { config: Config; database: Database; sealer: Sealer; log: Log; now: Clock }
@@ -68,6 +69,7 @@ function openMemory(deps: Dependencies & ReturnType<typeof openGround>) {
     users,
     addresses: createAddressStore(scope),
     challenges: createChallengeStore(scope, now),
+    credentials: createCredentialStore(scope, now),
     artifacts,
     ending: { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty },
     consents: createConsentStore(scope),

@@ -6,6 +6,7 @@ const NOTICES = {
   name: 'Saved.',
   address_confirmed: 'Your address is confirmed.',
   address_changed: 'Your address is changed. Every other browser was signed out.',
+  way_changed: 'Saved. Every other browser was signed out.',
   password_changed: 'Your password is saved. Every other browser was signed out.',
 }
 

@@ -11,6 +11,7 @@ import { consoleOf, passwordPage, securityPage } from './pages.ts'
 import { CURRENT_FIELD } from './passwords.ts'
 import type { Room } from './room.routes.ts'
 import type { Demand, Visitor } from './session.routes.ts'
+import { waysRoutes } from './ways.routes.ts'
 import { tooManyTries, UNTIL_RESET } from './words.ts'
 
 const PAGE = '/account/security'
@@ -22,6 +23,8 @@ type Refusal = { errors: FieldError[]; status: number }
 export function securityRoutes(router: Router, room: Room): void {
   const { door, views, csrf, config, notices, users, passwords, tries, browsers, outbox, audit } = room
 
+  const { drawPanels } = waysRoutes(router, room)
+
   router.get(PAGE, async (ctx) => {
     const visitor = await door.enter(ctx, { page: PAGE })
     if (!visitor) return
@@ -31,6 +34,7 @@ export function securityRoutes(router: Router, room: Room): void {
       notice: notices.take(ctx),
       hasPassword: await hasPassword(visitor.user),
       passwordUrl: PASSWORD.page,
+      panels: await drawPanels(ctx, visitor),
     })
     sendPage(ctx, page)
   })

@@ -11,8 +11,11 @@ import { visitOf } from '../http/visit.ts'
 import type { Clock } from '../lib/clock.ts'
 import { seconds } from '../lib/duration.ts'
 import type { Occasion } from '../mail/letter.ts'
+import { type Acr, isAcr, ONE_FACTOR, PHISHING_RESISTANT, reaches, TWO_FACTORS } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
 import type { User } from '../users/user.ts'
+
+const acrOf = ({ acr }: Session): Acr => (acr !== undefined && isAcr(acr) ? acr : ONE_FACTOR)
 
 export type Session = Awaited<ReturnType<Provider['Session']['get']>>
 
@@ -62,10 +65,29 @@ export function createDoor({ provider, users, csrf, config, ownClientId, now }: 
   /** Null: the answer leads to where the person proves who they are, and from there back to the page. */
   async function admit(ctx: Context, { page, fresh }: Demand): Promise<Visitor | null> {
     const visitor = await findVisitor(ctx)
-    if (visitor && !(fresh && visitor.session.past(proofSeconds))) return visitor
-    const again = visitor && { max_age: String(proofSeconds), login_hint: visitor.user.email }
-    seeOther(ctx, authorization(page, again ?? {}))
+    if (!visitor) {
+      seeOther(ctx, authorization(page))
+      return null
+    }
+    const strongest = fresh ? await strongestOf(visitor.user) : ONE_FACTOR
+    const isStale = fresh && visitor.session.past(proofSeconds)
+    if (!isStale && reaches(acrOf(visitor.session), strongest)) return visitor
+    seeOther(
+      ctx,
+      authorization(page, {
+        max_age: String(proofSeconds),
+        login_hint: visitor.user.email,
+        ...(strongest !== ONE_FACTOR && { acr_values: strongest }),
+      }),
+    )
     return null
+  }
+
+  /** Whoever has a stronger proof brings it: a weaker one does not open what changes how they sign in. */
+  async function strongestOf({ id }: User): Promise<Acr> {
+    const types = await users.listCredentialTypes(id)
+    if (types.includes('passkey')) return PHISHING_RESISTANT
+    return types.includes('totp') ? TWO_FACTORS : ONE_FACTOR
   }
 
   return {

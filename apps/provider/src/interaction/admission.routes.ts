@@ -42,6 +42,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     try {
       return await scope.transaction(async () => {
         const person = await proof.claim()
+        if (person?.notice) await tell(ctx, journey, person.user, person.notice)
         return person ? act(person) : TOO_LATE
       })
     } catch (error) {
@@ -96,6 +97,18 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     browsers.remember(ctx, user)
     await gate.record(ctx, { type: 'sign_in.succeeded', userId: user.id, amr: login.amr }, journey)
     await gate.finish(ctx, journey, { [journey.prompt]: {}, login })
+  }
+
+  /** What a proof has used up, to the log and to its owner. */
+  async function tell(
+    ctx: Context,
+    journey: Journey,
+    user: User,
+    { event, letter }: NonNullable<Person['notice']>,
+  ) {
+    await gate.record(ctx, event, journey)
+    const occasion = gate.occasionOf(ctx)
+    await outbox.post({ to: user.email, userId: user.id, content: letter, occasion })
   }
 
   function tellOwner(ctx: Context, user: User) {

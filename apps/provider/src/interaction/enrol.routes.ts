@@ -31,15 +31,15 @@ export function enrolRoutes(router: Router, deps: Deps) {
       csrf: csrf.token(ctx),
       ways: ways.flatMap((id) => {
         const method = byId.get(id)
-        return method?.manage ? [{ label: method.enrolment ?? id, action: pathOf(journey, id, 'begin') }] : []
+        return method?.manage
+          ? [{ label: method.enrolment ?? id, action: journeyPath(journey.uid, `/enrol/${id}/begin`) }]
+          : []
       }),
       goOn: decision.step === 'admit' ? journeyPath(journey.uid, '/second') : null,
       cancel: gate.cancelOf(ctx, journey),
     })
     sendPage(ctx, page)
   }
-
-  const pathOf = ({ uid }: Journey, id: string, act: string) => journeyPath(uid, `/enrol/${id}/${act}`)
 
   /** Only what sets something up: whoever has proved one factor removes and renews nothing. */
   function findEnrolling(ctx: Context, standing: Standing | null): Enrolling | null {

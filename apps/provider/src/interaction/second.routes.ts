@@ -52,8 +52,6 @@ export function secondRoutes(
     },
   }
 
-  const offeredIn = ({ decision }: Standing): string[] => (decision.step === 'prove' ? decision.methods : [])
-
   async function findAsked(ctx: Context, journey: Journey): Promise<Asked | null> {
     const standing = SIGN_IN_PROMPTS.includes(journey.prompt) ? await admission.findStanding(journey) : null
     const method = byId.get(String(ctx['params'].id))
@@ -105,3 +103,5 @@ export function secondRoutes(
     })
   }
 }
+
+const offeredIn = ({ decision }: Standing): string[] => (decision.step === 'prove' ? decision.methods : [])

@@ -1,4 +1,8 @@
 import type { Policy } from '../config.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Sealer } from '../lib/seal.ts'
+import type { ChallengeStore } from '../users/challenges.store.ts'
+import type { CredentialStore } from '../users/credentials.store.ts'
 import type { UserStore } from '../users/store.ts'
 import type { MailedCodes } from './email-code/codes.ts'
 import { createEmailCodeMethod } from './email-code/index.ts'
@@ -6,9 +10,17 @@ import type { Mailbox } from './email-code/mailbox.ts'
 import type { SignInMethod } from './method.ts'
 import type { Hasher } from './password/hasher.ts'
 import { createPasswordMethod } from './password/index.ts'
+import { createRecoveryCodes } from './recovery-codes/codes.ts'
+import { createRecoveryCodesMethod } from './recovery-codes/index.ts'
+import { createAuthenticators } from './totp/authenticators.ts'
+import { createTotpMethod } from './totp/index.ts'
 
 export type MethodDependencies = {
   users: UserStore
+  credentials: CredentialStore
+  challenges: ChallengeStore
+  sealer: Sealer
+  now: Clock
   codes: MailedCodes
   mailbox: Mailbox
   hasher: Hasher
@@ -20,6 +32,8 @@ export type MethodDependencies = {
 /** The sign-in methods, in the order people see them. Adding one is adding a line. */
 export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
   const { password, limits } = deps.policy
+  const recoveryCodes = createRecoveryCodes(deps)
+  const authenticators = createAuthenticators(deps)
   return [
     createPasswordMethod({
       ...deps,
@@ -27,5 +41,11 @@ export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
       lockedFor: Math.max(...limits.password_per_account.map(({ block }) => block)),
     }),
     createEmailCodeMethod(deps),
+    createTotpMethod({ ...deps, authenticators, recoveryCodes }),
+    createRecoveryCodesMethod({
+      codes: recoveryCodes,
+      isNeeded: ({ id }) => authenticators.isEnrolled(id),
+      issuer: deps.issuer,
+    }),
   ]
 }

@@ -20,7 +20,7 @@ export async function isStrongEnough(ctx: KoaContextWithOIDC, policy: Factors): 
   if (!isAsked && !requiresSecondFactor && policy.second_factor_for !== 'everyone') return true
   const next = nextStep({
     proofs: proofsOf(session?.amr ?? [], 0),
-    person: { isAdministrator: false, enrolled: await (account?.['secondFactors'] as Enrolled)() },
+    person: { isAdministrator: false, enrolled: await (account!['secondFactors'] as Enrolled)() },
     isTrustedDevice: false,
     request: { ...request, requiresSecondFactor, since: null },
     policy,

@@ -14,6 +14,7 @@ import {
   undonePage,
   undoPage,
   verifyLinkPage,
+  wayPage,
 } from '../../src/account/pages.ts'
 import { letterPage, mailboxPage } from '../../src/dev/mailbox.routes.ts'
 import { createAssets } from '../../src/http/assets.ts'
@@ -23,7 +24,9 @@ import {
   confirmPage,
   consentPage,
   createAccountPage,
+  enrolPage,
   linkPage,
+  managePage,
   methodPage,
   signInPage,
 } from '../../src/interaction/pages.ts'
@@ -98,7 +101,7 @@ const framed = (part: string, { errors, scripts = [] }: { errors: FieldError[]; 
     part: part.includes('<h1>') ? part : `<h1>Security</h1>${part}`,
     errors,
     scripts,
-    otherWayUrl: '/interaction/1/sign-in',
+    ways: [{ label: 'Use a recovery code', url: '/interaction/1/second/recovery-codes' }],
     cancel,
   })
 const account = '/account/security/totp'
@@ -238,6 +241,7 @@ export const samples: Record<string, (told: Told) => string> = {
       console: consoleOf('Security', post('/sign-out')),
       notice: name,
       hasPassword: true,
+      panels: [],
       passwordUrl: '/account/security/password',
     }),
   'account/password': (told) =>
@@ -291,6 +295,27 @@ export const samples: Record<string, (told: Told) => string> = {
     }),
   'account/undone': ({ email }) =>
     views.page(undonePage, { title: 'Your address is back', address: email, forgotUrl: '/forgot' }),
+  'interaction/enrol': (told) =>
+    views.page(enrolPage, {
+      title: 'Set up a second step',
+      client: told,
+      csrf: 'mac-of-the-cookie',
+      ways: [{ label: 'Set up authenticator app', action: '/interaction/1/enrol/totp/begin' }],
+      goOn: null,
+      cancel,
+    }),
+  'interaction/manage': () =>
+    views.page(managePage, {
+      title: 'Set up your authenticator app',
+      part: '<h1>Set up your authenticator app</h1>',
+      cancel,
+    }),
+  'account/way': () =>
+    views.page(wayPage, {
+      title: 'Set up your authenticator app',
+      console: consoleOf('Security', post('/sign-out')),
+      part: '<h1>Set up your authenticator app</h1>',
+    }),
   'methods/totp/code': ({ errors }) =>
     framed(views.fragment(totpCode, { ...post('/interaction/1/method/totp'), errors }), { errors }),
   'methods/totp/panel': () =>
@@ -395,6 +420,7 @@ export const bareSamples: Record<string, () => string> = {
       console: consoleOf('Security', post('/sign-out')),
       notice: null,
       hasPassword: false,
+      panels: [],
       passwordUrl: '/account/security/password',
     }),
   'a first password': () =>

@@ -134,18 +134,8 @@ test.each([
   ],
   ['recovery/forgot', ['Email'], ['Send reset link'], ['Sign in']],
   ['recovery/reset', ['New password'], ['Save password'], []],
-  [
-    'methods/totp/code',
-    ['Authentication code'],
-    ['Continue', 'Cancel'],
-    ['Use another address or another way'],
-  ],
-  [
-    'methods/recovery-codes/code',
-    ['Recovery code'],
-    ['Continue', 'Cancel'],
-    ['Use another address or another way'],
-  ],
+  ['methods/totp/code', ['Authentication code'], ['Continue', 'Cancel'], ['Use a recovery code']],
+  ['methods/recovery-codes/code', ['Recovery code'], ['Continue', 'Cancel'], ['Use a recovery code']],
   ['home', [], [], ['Sign in', 'Create account']],
 ])('%s names its fields, buttons and links as promised', (name, labels, buttons, links) => {
   const page = main(samples[name]!(ada))

@@ -16,6 +16,7 @@ export function createRecoveryCodesMethod(deps: ManageDependencies): SignInMetho
     title: 'Enter a recovery code',
     invitation: 'Use a recovery code',
     step: 'second',
+    kind: 'possession',
     show: ({ action, csrf }, errors) => part(codePage, { action, csrf, errors }),
     allowances: ({ user }, network) => [
       ...accountAllowances(user?.id ?? ''),

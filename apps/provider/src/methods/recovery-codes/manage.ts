@@ -2,7 +2,7 @@
 import { Problem } from '../../http/problem.ts'
 import { view } from '../../http/view.ts'
 import type { User } from '../../users/user.ts'
-import type { Manage, ManagePage } from '../manage.ts'
+import type { Manage, ManageAttempt, ManagePage } from '../manage.ts'
 import { part } from '../method.ts'
 import { inGroups } from './code.ts'
 import type { RecoveryCodes } from './codes.ts'
@@ -23,8 +23,11 @@ export type ManageDependencies = {
 const LOW = 3
 
 /** The one page that shows them. */
-export const listPage = (codes: string[], { email }: User): ManagePage => ({
-  part: part(list, { codes: codes.map(inGroups), email, doneUrl: '/account/security' }),
+export const listPage = (
+  codes: string[],
+  { user, doneUrl }: Pick<ManageAttempt, 'user' | 'doneUrl'>,
+): ManagePage => ({
+  part: part(list, { codes: codes.map(inGroups), email: user.email, doneUrl }),
   title: 'Your recovery codes',
   scripts: ['recovery-codes.js'],
 })
@@ -36,10 +39,10 @@ export function createManage({ codes, isNeeded, issuer }: ManageDependencies): M
       return part(panel, { action, csrf, isNeeded: needed, left, isLow: left <= LOW })
     },
     acts: {
-      renew: async ({ user }) => ({
+      renew: async ({ user, doneUrl }) => ({
         change: async () => {
           if (!(await isNeeded(user))) throw noneNeeded()
-          const page = listPage(await codes.renew(user.id), user)
+          const page = listPage(await codes.renew(user.id), { user, doneUrl })
           return {
             event: { type: 'recovery_codes.generated', userId: user.id },
             letter: { kind: 'factor_added', factor: NEW_CODES, forgotUrl: `${issuer}/forgot` },

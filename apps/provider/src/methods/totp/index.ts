@@ -16,6 +16,8 @@ export function createTotpMethod(deps: ManageDependencies): SignInMethod {
     title: 'Enter your authentication code',
     invitation: 'Use your authenticator app',
     step: 'second',
+    kind: 'possession',
+    enrolment: 'Set up authenticator app',
     show: ({ action, csrf }, errors) => part(codePage, { action, csrf, errors }),
     allowances: ({ user }, network) => [
       ...accountAllowances(user?.id ?? ''),

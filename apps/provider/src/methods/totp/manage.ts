@@ -45,7 +45,7 @@ export function createManage(deps: ManageDependencies): Manage {
         return {
           change: async () =>
             (await authenticators.enrol(user.id, confirmed))
-              ? enrolled(deps, user)
+              ? enrolled(deps, attempt)
               : refused(attempt, 'over'),
         }
       },
@@ -55,7 +55,11 @@ export function createManage(deps: ManageDependencies): Manage {
 }
 
 /** Recovery codes come with the first second factor: without them a lost phone is a lost account. */
-async function enrolled({ recoveryCodes, issuer }: ManageDependencies, user: User): Promise<Change> {
+async function enrolled(
+  { recoveryCodes, issuer }: ManageDependencies,
+  attempt: ManageAttempt,
+): Promise<Change> {
+  const { user } = attempt
   const change: Change = {
     event: { type: 'totp.enrolled', userId: user.id },
     letter: { kind: 'factor_added', factor: FACTOR, forgotUrl: `${issuer}/forgot` },
@@ -65,7 +69,7 @@ async function enrolled({ recoveryCodes, issuer }: ManageDependencies, user: Use
   const codes = await recoveryCodes.renew(user.id)
   return {
     ...change,
-    page: listPage(codes, user),
+    page: listPage(codes, attempt),
     further: [{ type: 'recovery_codes.generated', userId: user.id }],
   }
 }
@@ -92,7 +96,7 @@ function refused(attempt: ManageAttempt, reason: keyof typeof MESSAGES) {
 }
 
 function draw(
-  { action, csrf }: ManageAttempt,
+  { action, csrf, doneUrl }: ManageAttempt,
   { setup, isOver = false, errors = [] }: { setup?: Setup; isOver?: boolean; errors?: FieldError[] },
 ): ManagePage {
   return {
@@ -102,7 +106,7 @@ function draw(
       setup: setup ?? null,
       isOver,
       errors,
-      doneUrl: '/account/security',
+      doneUrl,
     }),
     title: 'Set up your authenticator app',
   }

@@ -1,0 +1,111 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { notFound } from '../http/problem.ts'
+import { seeOther, sendPage } from '../http/reply.ts'
+import type { Change, ManageAttempt, ManagePage } from '../methods/manage.ts'
+import type { SignInMethod } from '../methods/method.ts'
+import type { User } from '../users/user.ts'
+import { keepSignedIn } from './keep-signed-in.routes.ts'
+import { consoleOf, wayPage } from './pages.ts'
+import type { Room } from './room.routes.ts'
+import type { Demand, Visitor } from './session.routes.ts'
+
+const PAGE = '/account/security'
+const ACT = { page: PAGE, fresh: true } satisfies Demand
+
+const STAND_IN: SecondFactor = 'recovery-codes'
+
+type Refused = { page: ManagePage }
+
+/** Ends the transaction of a change that was refused after all. */
+class ChangeRefused extends Error {
+  readonly refused: Refused
+  constructor(refused: Refused) {
+    super('refused')
+    this.refused = refused
+  }
+}
+
+/** The ways in of a person: each method draws its own panel and says what its acts do. */
+export function waysRoutes(router: Router, room: Room) {
+  const { door, views, csrf, config, scope, users, outbox, audit, methods, notices, browsers, tries } = room
+
+  router.post(`${PAGE}/:id/:act`, act)
+
+  return {
+    async drawPanels(ctx: Context, visitor: Visitor): Promise<string[]> {
+      const managed = methods.filter(({ manage }) => manage)
+      return Promise.all(
+        managed.map(async (method) => {
+          const { view, data } = await method.manage!.panel(attemptOf(ctx, visitor, method))
+          return views.fragment(view, data)
+        }),
+      )
+    },
+  }
+
+  function attemptOf(ctx: Context, { user, session }: Visitor, { id }: SignInMethod): ManageAttempt {
+    const action = `${PAGE}/${id}`
+    const place = `session ${session.uid}`
+    return { user, fields: () => '', action, csrf: csrf.token(ctx), place, doneUrl: PAGE }
+  }
+
+  async function act(ctx: Context) {
+    const { id, act } = ctx['params'] as { id: string; act: string }
+    const method = methods.find((candidate) => candidate.id === id)
+    const run = method?.manage && Object.hasOwn(method.manage.acts, act) ? method.manage.acts[act] : undefined
+    if (!method || !run) throw notFound()
+    const visitor = await door.receive(ctx, ACT)
+    if (!visitor) return
+    const managed = await run({ ...attemptOf(ctx, visitor, method), fields: visitor.fields })
+    if ('page' in managed) return draw(ctx, managed.page, managed.errors.length ? 422 : 200)
+    try {
+      await finish(ctx, visitor, managed.change)
+    } catch (error) {
+      if (!(error instanceof ChangeRefused)) throw error
+      draw(ctx, error.refused.page, 422)
+    }
+  }
+
+  async function finish(ctx: Context, visitor: Visitor, make: () => Promise<Change | Refused>) {
+    const { user, session } = visitor
+    const change = await scope.transaction(async () => {
+      const generation = await users.advanceGeneration(user.id)
+      const made = await make()
+      if (!('event' in made)) throw new ChangeRefused(made)
+      await dropStandIns(user)
+      await tell(ctx, visitor, made)
+      await keepSignedIn(ctx, config.ISSUER, session)
+      browsers.remember(ctx, { id: user.id, generation })
+      return made
+    })
+    await tries.forget(change.forgets ?? [])
+    if (change.page) return draw(ctx, change.page, 200)
+    notices.leave(ctx, 'way_changed')
+    seeOther(ctx, PAGE)
+  }
+
+  /** Recovery codes stand in for another second factor; with the last of those they go. */
+  async function dropStandIns({ id }: User) {
+    const types = await users.listCredentialTypes(id)
+    const others = SECOND_FACTORS.filter((factor) => factor !== STAND_IN && types.includes(factor))
+    if (others.length === 0) await users.removeCredentials(id, STAND_IN)
+  }
+
+  async function tell(ctx: Context, { user }: Visitor, { event, further = [], letter }: Change) {
+    const { visit, occasion } = door.tellOf(ctx)
+    for (const each of [event, ...further]) await audit.record(each, visit)
+    await outbox.post({ to: user.email, userId: user.id, content: letter, occasion })
+  }
+
+  function draw(ctx: Context, { part, title, scripts }: ManagePage, status: number) {
+    const page = views.page(wayPage, {
+      title,
+      console: consoleOf('Security', door.signOut(ctx)),
+      part: views.fragment(part.view, part.data),
+      ...(scripts && { scripts }),
+    })
+    sendPage(ctx, page, status)
+  }
+}
