@@ -4,6 +4,7 @@ import type { Amr } from '../lib/amr.ts'
 import { type AcrRequest, leastAnswer } from './request.ts'
 import {
   type Acr,
+  acrOf,
   combine,
   ONE_FACTOR,
   PHISHING_RESISTANT,
@@ -47,9 +48,9 @@ export function nextStep(signIn: SignIn): NextStep {
   if (acr === null) return ANY_WAY_IN
   if (isEnough(rules, rules.proofs))
     return { step: 'done', amr, acr, authTime: Math.max(...rules.proofs.map(({ at }) => at)) }
-  const bestNext = rules.offered.filter((method) => isEnough(rules, [...rules.proofs, proofBy(method)]))
-  if (bestNext.length) return { step: 'prove', which: 'second', methods: bestNext }
-  return isOwnFactorProved(rules, rules.proofs) ? enrolment(rules) : ownFactor(rules)
+  if (rules.enrollable.length)
+    return isOwnFactorProved(rules, rules.proofs) ? enrolment(rules) : proveOwn(rules, isOwnFactorProved)
+  return proveOwn(rules, isEnough)
 }
 
 type Rules = {
@@ -72,7 +73,10 @@ function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignI
   const offered = offeredOf(person.enrolled, policy.accepted)
   const mustHaveOne = hasToHaveOne(person, policy) || request.requiresSecondFactor
   const enrollable = mustHaveOne ? missing(offered, policy.accepted) : []
-  const answer = leastAnswer(request, bestOf(proofs, [...offered, ...enrollable], policy.accepted))
+  // Only for what has to be met is anything asked that counts no more, or is not there yet.
+  const counting = offered.filter((method) => policy.accepted.includes(method))
+  const within = request.essential ? [...offered, ...enrollable] : counting
+  const answer = leastAnswer(request, bestOf(proofs, within, policy.accepted))
   const isVouchedFor = isTrustedDevice && policy.trusted_device > 0 && enrollable.length === 0
   const deviceStandsIn = isVouchedFor && isOrdinary(person, request, answer)
   return {
@@ -85,17 +89,19 @@ function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignI
   }
 }
 
-/** What somebody who has nothing that counts could enrol. */
+const isOwnKind = (method: SecondFactor) => method !== 'recovery-codes'
+
+/** What somebody could enrol who has nothing that counts; recovery codes only stand in for something. */
 const missing = (offered: readonly SecondFactor[], accepted: readonly SecondFactor[]) =>
-  offered.some((method) => accepted.includes(method))
-    ? []
-    : accepted.filter((method) => method !== 'recovery-codes')
+  offered.some((method) => isOwnKind(method) && accepted.includes(method)) ? [] : accepted.filter(isOwnKind)
 
 /** What counts no more is still asked of whoever has nothing else: else a new rule would open their account to a password. */
 function offeredOf(enrolled: readonly SecondFactor[], accepted: readonly SecondFactor[]): SecondFactor[] {
   const own = SECOND_FACTORS.filter((method) => enrolled.includes(method))
   const counting = own.filter((method) => accepted.includes(method))
-  return counting.length ? counting : own
+  if (counting.some(isOwnKind)) return counting
+  const asked = own.filter((method) => isOwnKind(method) || accepted.includes(method))
+  return asked.length ? asked : own
 }
 
 const hasToHaveOne = ({ isAdministrator }: SignIn['person'], { second_factor_for }: Factors) =>
@@ -105,10 +111,12 @@ const hasToHaveOne = ({ isAdministrator }: SignIn['person'], { second_factor_for
 const isOrdinary = (person: SignIn['person'], request: SignIn['request'], answer: Acr | null) =>
   !person.isAdministrator && !request.requiresSecondFactor && request.since === null && answer === ONE_FACTOR
 
-/** The strongest sign-in of this person; of one nobody has named, of anybody. */
+/** The strongest sign-in of this person, whatever way in they use; of one nobody has named, of anybody. */
 function bestOf(proofs: readonly Proof[], methods: SecondFactor[], accepted: readonly SecondFactor[]): Acr {
-  if (combine(proofs, accepted).acr === null) return PHISHING_RESISTANT
-  return combine([...proofs, PASSWORD, ...methods.map(proofBy)], accepted).acr ?? ONE_FACTOR
+  const reached = acrOf(proofs, accepted)
+  const possible = acrOf([PASSWORD, ...methods.map(proofBy)], accepted) ?? ONE_FACTOR
+  if (reached === null) return PHISHING_RESISTANT
+  return reaches(reached, possible) ? reached : possible
 }
 
 const PASSWORD: Proof = { method: 'password', kind: 'knowledge', amr: ['pwd'], at: 0 }
@@ -122,22 +130,18 @@ const proofBy = (method: SecondFactor): Proof => ({
 })
 
 const isEnough = (rules: Rules, proofs: readonly Proof[]) =>
-  isOwnFactorProved(rules, proofs) &&
-  rules.need !== null &&
-  reaches(combine(proofs, rules.counted).acr, rules.need)
+  isOwnFactorProved(rules, proofs) && rules.need !== null && reaches(acrOf(proofs, rules.counted), rules.need)
 
 const isOwnFactorProved = ({ asksForOwn, counted, offered }: Rules, proofs: readonly Proof[]) =>
-  !asksForOwn || reaches(combine(proofs, [...counted, ...offered]).acr, TWO_FACTORS)
+  !asksForOwn || reaches(acrOf(proofs, [...counted, ...offered]), TWO_FACTORS)
 
-/** What they have is not enough, but nothing is changed for anybody who has not brought it. */
-function ownFactor(rules: Rules): NextStep {
-  const methods = rules.offered.filter((method) =>
-    isOwnFactorProved(rules, [...rules.proofs, proofBy(method)]),
-  )
+/** Nothing is enrolled by anybody who has a second factor and has not brought it, though it may count no more. */
+function proveOwn(rules: Rules, isGoal: typeof isEnough): NextStep {
+  const methods = rules.offered.filter((method) => isGoal(rules, [...rules.proofs, proofBy(method)]))
   return methods.length ? { step: 'prove', which: 'second', methods } : ANY_WAY_IN
 }
 
 function enrolment(rules: Rules): NextStep {
   const methods = rules.enrollable.filter((method) => isEnough(rules, [...rules.proofs, proofBy(method)]))
-  return methods.length ? { step: 'enrol', methods } : ANY_WAY_IN
+  return methods.length ? { step: 'enrol', methods } : proveOwn(rules, isEnough)
 }

@@ -48,22 +48,29 @@ function ownAmr(proof: Proof): readonly Amr[] {
 const isFirst = ({ method }: Proof) => !NEVER_FIRST.includes(method)
 
 /**
- * The proofs together, in any order.
+ * What the proofs amount to together, in any order.
  * @param counted the second factors that make two of one; a mailed code, an upstream and a wallet never do
  */
-export function combine(proofs: readonly Proof[], counted: readonly SecondFactor[]): Strength {
+export const combine = (proofs: readonly Proof[], counted: readonly SecondFactor[]): Strength => ({
+  amr: amrOf(proofs, counted),
+  acr: acrOf(proofs, counted),
+})
+
+function amrOf(proofs: readonly Proof[], counted: readonly SecondFactor[]): Amr[] {
   const values = new Set(proofs.flatMap(ownAmr))
   if (isTwo(proofs, counted)) values.add('mfa')
-  const amr = AMR.filter((value) => values.has(value))
-  return { amr, acr: proofs.some(isFirst) ? acrOf(amr) : null }
+  return AMR.filter((value) => values.has(value))
+}
+
+/** The `acr` of `combine` alone. */
+export function acrOf(proofs: readonly Proof[], counted: readonly SecondFactor[]): Acr | null {
+  if (!proofs.some(isFirst)) return null
+  if (!isTwo(proofs, counted)) return ONE_FACTOR
+  return proofs.some(isVerifiedPasskey) ? PHISHING_RESISTANT : TWO_FACTORS
 }
 
 function isTwo(proofs: readonly Proof[], counted: readonly string[]): boolean {
-  const firsts = proofs.filter(isFirst)
-  const seconds = proofs.filter(({ method, kind }) => kind === 'possession' && counted.includes(method))
-  return proofs.some(isTwoAlone) || seconds.some(({ kind }) => firsts.some((first) => first.kind !== kind))
+  const isSecond = ({ method, kind }: Proof) => kind === 'possession' && counted.includes(method)
+  const fitsFirst = (second: Proof) => proofs.some((first) => isFirst(first) && first.kind !== second.kind)
+  return proofs.some((proof) => isTwoAlone(proof) || (isSecond(proof) && fitsFirst(proof)))
 }
-
-/** Read from what clients are told as well, so that neither claim says more than the other. */
-const acrOf = (amr: readonly Amr[]): Acr =>
-  !amr.includes('mfa') ? ONE_FACTOR : amr.includes('user') ? PHISHING_RESISTANT : TWO_FACTORS
