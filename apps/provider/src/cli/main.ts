@@ -1,5 +1,6 @@
 // Operator commands: `npm run --silent cli -- <command>`. Exit code 0 done, 1 failed, 2 wrong usage.
 import { Command, CommanderError } from 'commander'
+import { factorsCommand } from './factors.ts'
 import { healthCommand } from './health.ts'
 import { keysCommand } from './keys.ts'
 import { mailCommand } from './mail.ts'
@@ -11,7 +12,7 @@ const program = new Command('anteroom')
   .description('Operates an Anteroom. Settings come from the environment, as for the server.')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) })
-for (const command of [healthCommand(), keysCommand(), mailCommand(), settingsCommand()])
+for (const command of [factorsCommand(), healthCommand(), keysCommand(), mailCommand(), settingsCommand()])
   program.addCommand(command.exitOverride())
 
 try {
