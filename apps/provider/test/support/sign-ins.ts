@@ -77,3 +77,11 @@ export const situations = (policies = POLICIES): Situation[] =>
       REQUESTS.map((request) => ({ policy, person, request, isTrustedDevice: true })),
     ),
   )
+
+/** Whether these are two factors, said of the proofs by name and not by what they claim. */
+export function areTwo(proofs: Proof[], counted: readonly string[]): boolean {
+  const { password, mailedCode, upstream, trustedUpstream, wallet, passkey } = PROOFS
+  if (proofs.includes(passkey) || proofs.includes(trustedUpstream)) return true
+  const other = [password, mailedCode, upstream, wallet].some((first) => proofs.includes(first))
+  return other && proofs.some(({ method }) => counted.includes(method))
+}
