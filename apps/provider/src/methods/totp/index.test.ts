@@ -90,6 +90,7 @@ describe('T047: whoever sets up an app', () => {
       action: '',
       csrf: '',
       place: '',
+      doneUrl: '/account/security',
     })
     for (const told of [wrong, done, panel, here.totp.show(attemptOf(ada, ''), [])])
       expect(JSON.stringify(told).replaceAll(' ', '')).not.toContain(secret)
