@@ -79,6 +79,7 @@ describe('without any setting', () => {
       grant: 90 * DAY,
       interaction: 15 * MINUTE,
       email_code: 10 * MINUTE,
+      passkey_challenge: 5 * MINUTE,
       confirmation: DAY,
       reset_link: 30 * MINUTE,
       address_undo: 7 * DAY,

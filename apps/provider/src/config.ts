@@ -40,6 +40,7 @@ export function readConfig(env: Environment): Config {
   if (values.WEB_CONCURRENCY > 1 && !values.DATABASE_URL)
     problems.push('WEB_CONCURRENCY: more than 1 needs DATABASE_URL, the embedded database serves one process')
   problems.push(...mailProblems(values))
+  if (parsed.success) problems.push(...passkeyProblems(values, parsed.data.policy.passkeys.rp_id))
   if (production) problems.push(...productionProblems(values))
   if (problems.length || !parsed.success) throw new ConfigError(problems)
   return { ...values, ...parsed.data, production, DATA_DIR: values.DATA_DIR ?? './.data' }
@@ -117,6 +118,13 @@ function productionProblems(settings: Settings): string[] {
     !settings.SMTP_URL && 'SMTP_URL: is required in production, people are sent letters',
     !settings.SMTP_URL && !settings.MAIL_FROM && 'MAIL_FROM: is required in production',
   ].filter((problem) => typeof problem === 'string')
+}
+
+/** An RP ID is the origin's host or a parent of it (WebAuthn L3, section 5.1.3), else no browser makes a passkey. */
+function passkeyProblems({ ISSUER }: Settings, rpId: string | undefined): string[] {
+  const host = URL.parse(ISSUER ?? '')?.hostname
+  if (!rpId || !host || host === rpId || host.endsWith(`.${rpId}`)) return []
+  return [`policy.passkeys.rp_id: must be ${host} or a parent domain of it`]
 }
 
 function mailProblems({ SMTP_URL, MAIL_FROM, ...settings }: Settings): string[] {

@@ -29,6 +29,7 @@ import { createHasher } from './methods/password/hasher.ts'
 import { createAddressStore } from './users/addresses.store.ts'
 import { createChallengeStore } from './users/challenges.store.ts'
 import { createCredentialStore } from './users/credentials.store.ts'
+import { createPasskeyStore } from './users/passkeys.store.ts'
 import { createUserStore } from './users/store.ts'
 
 export type Dependencies = { config: Config; database: Database; sealer: Sealer; log: Log; now: Clock }
@@ -70,6 +71,7 @@ function openMemory(deps: Dependencies & ReturnType<typeof openGround>) {
     addresses: createAddressStore(scope),
     challenges: createChallengeStore(scope, now),
     credentials: createCredentialStore(scope, now),
+    passkeys: createPasskeyStore(scope, now),
     artifacts,
     ending: { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty },
     consents: createConsentStore(scope),

@@ -1,5 +1,6 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
+import type { AuditEvent } from '../audit/event.ts'
 import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
 import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
@@ -60,12 +61,19 @@ export function waysRoutes(router: Router, room: Room) {
     if (!visitor) return
     const managed = await run({ ...attemptOf(ctx, visitor, method), fields: visitor.fields })
     if ('page' in managed) return draw(ctx, managed.page, managed.errors.length ? 422 : 200)
+    if ('relabel' in managed) return relabel(ctx, managed.relabel)
     try {
       await finish(ctx, visitor, managed.change)
     } catch (error) {
       if (!(error instanceof ChangeRefused)) throw error
       draw(ctx, error.refused.page, 422)
     }
+  }
+
+  async function relabel(ctx: Context, make: () => Promise<AuditEvent>) {
+    await scope.transaction(async () => audit.record(await make(), door.tellOf(ctx).visit))
+    notices.leave(ctx, 'name')
+    seeOther(ctx, PAGE)
   }
 
   async function finish(ctx: Context, visitor: Visitor, make: () => Promise<Change | Refused>) {

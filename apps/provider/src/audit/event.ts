@@ -15,6 +15,10 @@ export type AuditEvent =
   | { type: 'totp.removed'; userId: string }
   | { type: 'recovery_codes.generated'; userId: string }
   | { type: 'recovery_codes.used'; userId: string; left: number }
+  | { type: 'passkey.added'; userId: string; passkeyId: string; name: string }
+  | { type: 'passkey.renamed'; userId: string; passkeyId: string; name: string }
+  | { type: 'passkey.removed'; userId: string; passkeyId: string; name: string }
+  | { type: 'passkey.clone_suspected'; userId: string; passkeyId: string; admitted: 'yes' | 'no' }
   | { type: 'profile.changed'; userId: string }
   | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }

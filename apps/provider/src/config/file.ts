@@ -56,6 +56,17 @@ const statedPolicy = (production: boolean) =>
       })
       .prefault({}),
     factors,
+    passkeys: z
+      .strictObject({
+        /** The domain passkeys are made for: the issuer's host, or a parent of it. Another one makes all passkeys useless. */
+        rp_id: z.hostname().optional(),
+        /** Origins that may ask for them besides the issuer's. */
+        origins: z.array(origin).default([]),
+        per_account: z.number().int().min(1).max(100).default(20),
+        /** A signature counter that went back: somebody may have a copy. `tell` the owner and let them in, or `refuse`. */
+        when_copied: z.enum(['tell', 'refuse']).default('tell'),
+      })
+      .prefault({}),
     registration: z
       .strictObject({
         open: z.boolean().default(true),
@@ -81,6 +92,7 @@ const statedPolicy = (production: boolean) =>
         grant: duration(90 * DAY),
         interaction: duration(15 * MINUTE),
         email_code: duration(10 * MINUTE).refine((ms) => ms <= 10 * MINUTE, 'may be 10m at most'),
+        passkey_challenge: duration(5 * MINUTE).refine((ms) => ms <= 10 * MINUTE, 'may be 10m at most'),
         confirmation: duration(DAY).refine((ms) => ms <= DAY, 'may be 24h at most'),
         reset_link: duration(30 * MINUTE).refine((ms) => ms <= DAY, 'may be 24h at most'),
         address_undo: duration(7 * DAY),

@@ -31,9 +31,8 @@ export function enrolRoutes(router: Router, deps: Deps) {
       csrf: csrf.token(ctx),
       ways: ways.flatMap((id) => {
         const method = byId.get(id)
-        return method?.manage
-          ? [{ label: method.enrolment ?? id, action: journeyPath(journey.uid, `/enrol/${id}/begin`) }]
-          : []
+        const { label, acts } = method?.enrolment ?? { acts: [] }
+        return label ? [{ label, action: journeyPath(journey.uid, `/enrol/${id}/${acts[0]}`) }] : []
       }),
       goOn: decision.step === 'admit' ? journeyPath(journey.uid, '/second') : null,
       cancel: gate.cancelOf(ctx, journey),
@@ -45,7 +44,7 @@ export function enrolRoutes(router: Router, deps: Deps) {
   function findEnrolling(ctx: Context, standing: Standing | null): Enrolling | null {
     const { id, act } = ctx['params'] as { id: string; act: string }
     const method = byId.get(id)
-    if (!method?.manage || !['begin', 'confirm'].includes(act)) throw notFound()
+    if (!method?.manage || !method.enrolment?.acts.includes(act)) throw notFound()
     const isAsked =
       standing?.decision.step === 'enrol' && standing.decision.methods.some((each) => each === id)
     return standing && isAsked ? { standing, method, act } : null
@@ -67,6 +66,7 @@ export function enrolRoutes(router: Router, deps: Deps) {
     const managed = await method.manage!.acts[act]?.(attempt)
     if (!managed) throw notFound()
     if ('page' in managed) return draw(ctx, journey, managed.page, managed.errors.length ? 422 : 200)
+    if (!('change' in managed)) throw notFound()
     const changed = await scope.transaction(async () => {
       const outcome = await managed.change()
       if (!('errors' in outcome)) await settle(ctx, journey, { enrolling, change: outcome })
@@ -85,9 +85,9 @@ export function enrolRoutes(router: Router, deps: Deps) {
   ) {
     const { user, proved } = enrolling.standing
     const generation = await users.advanceGeneration(user.id)
-    const { id, kind } = enrolling.method
-    const proof = { method: id, kind, amr: ['otp' as const], at: now().getTime() }
-    const more: Proved = { ...proved, generation, proofs: [...proved.proofs, proof] }
+    const { id, kind, enrolment } = enrolling.method
+    const proofs = enrolment?.amr ? [{ method: id, kind, amr: enrolment.amr, at: now().getTime() }] : []
+    const more: Proved = { ...proved, generation, proofs: [...proved.proofs, ...proofs] }
     await outbox.post({
       to: user.email,
       userId: user.id,

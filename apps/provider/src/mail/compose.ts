@@ -90,6 +90,10 @@ const SUBJECTS: { [Kind in LetterKind]: Subject<Kind> } = {
     subject: `A recovery code of your ${service} account was used`,
     preheader: 'It works no more. Was it you who used it?',
   }),
+  passkey_copied: (_, service) => ({
+    subject: `Somebody may have a copy of your ${service} passkey`,
+    preheader: 'It was used in a way that does not fit. Please look at your passkeys.',
+  }),
 }
 
 const KINDS = Object.keys(SUBJECTS) as LetterKind[]

@@ -20,6 +20,8 @@ export type Content =
   | { kind: 'factor_removed'; factor: string; forgotUrl: string }
   /** `left`: how many the owner has yet. */
   | { kind: 'recovery_code_used'; left: number; forgotUrl: string }
+  /** A passkey said it was used less often than we know it was. */
+  | { kind: 'passkey_copied'; name: string; forgotUrl: string }
 
 export type LetterKind = Content['kind']
 

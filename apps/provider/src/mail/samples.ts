@@ -22,4 +22,5 @@ export const SAMPLES: { [Kind in LetterKind]: Extract<Content, { kind: Kind }> }
   factor_added: { kind: 'factor_added', factor: 'an authenticator app', forgotUrl: FORGOT },
   factor_removed: { kind: 'factor_removed', factor: 'an authenticator app', forgotUrl: FORGOT },
   recovery_code_used: { kind: 'recovery_code_used', left: 3, forgotUrl: FORGOT },
+  passkey_copied: { kind: 'passkey_copied', name: 'iCloud Keychain', forgotUrl: FORGOT },
 }

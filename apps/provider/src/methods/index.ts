@@ -1,13 +1,17 @@
+import type { AuditLog } from '../audit/store.ts'
 import type { Policy } from '../config.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Sealer } from '../lib/seal.ts'
+import type { Outbox } from '../mail/letter.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
 import type { CredentialStore } from '../users/credentials.store.ts'
+import type { PasskeyStore } from '../users/passkeys.store.ts'
 import type { UserStore } from '../users/store.ts'
 import type { MailedCodes } from './email-code/codes.ts'
 import { createEmailCodeMethod } from './email-code/index.ts'
 import type { Mailbox } from './email-code/mailbox.ts'
 import type { SignInMethod } from './method.ts'
+import { createPasskeyMethod } from './passkey/index.ts'
 import type { Hasher } from './password/hasher.ts'
 import { createPasswordMethod } from './password/index.ts'
 import { createRecoveryCodes } from './recovery-codes/codes.ts'
@@ -19,6 +23,9 @@ export type MethodDependencies = {
   users: UserStore
   credentials: CredentialStore
   challenges: ChallengeStore
+  passkeys: PasskeyStore
+  audit: AuditLog
+  outbox: Outbox
   sealer: Sealer
   now: Clock
   codes: MailedCodes
@@ -41,6 +48,11 @@ export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
       lockedFor: Math.max(...limits.password_per_account.map(({ block }) => block)),
     }),
     createEmailCodeMethod(deps),
+    createPasskeyMethod({
+      ...deps,
+      challengeKeys: deps.sealer.deriveAll('passkey-challenge'),
+      handleKey: deps.sealer.derive('passkey-handle'),
+    }),
     createTotpMethod({ ...deps, authenticators, recoveryCodes }),
     createRecoveryCodesMethod({
       codes: recoveryCodes,

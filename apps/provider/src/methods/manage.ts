@@ -43,6 +43,8 @@ export type Managed =
    * cannot be made (any more): nothing of the transaction is kept.
    */
   | { change: () => Promise<Change | { page: ManagePage; errors: FieldError[] }> }
+  /** A change that lets nobody in or out: it runs in a transaction, nothing ends, and nobody is written to. */
+  | { relabel: () => Promise<AuditEvent> }
 
 export type Manage = {
   /** Its panel among the ways in of the person. */

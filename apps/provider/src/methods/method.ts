@@ -78,8 +78,11 @@ export type SignInMethod = {
   scripts?: string[]
   /** How it is offered beside another one: *Use a recovery code*. */
   invitation?: string
-  /** How setting it up is offered: *Set up authenticator app*. */
-  enrolment?: string
+  /**
+   * How it is set up in the middle of signing in: the words of the button, the acts of `manage` that do it, the first one
+   * first, and what that shows of the person; absent where they have to bring it once more to show it.
+   */
+  enrolment?: { label: string; acts: string[]; amr?: Amr[] }
   step: 'first' | 'second' | 'both'
   /** What a thief would have to take: two of one kind are one factor. */
   kind: 'knowledge' | 'mailbox' | 'possession' | 'upstream' | 'wallet'

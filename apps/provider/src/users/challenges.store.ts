@@ -38,6 +38,16 @@ export type ChallengeStore = {
   /** True exactly once while it is open, also for many who ask at the same time: they wait for each other. */
   spendChallenge(id: string): Promise<boolean>
   closeChallenges(purpose: string, binding: string): Promise<void>
+  /**
+   * For a challenge that was handed out without being stored: true exactly once until its time is over, at once and whatever
+   * becomes of the request. `binding` is its nonce, `issuedAt` the moment it was made.
+   */
+  spendUnstored(challenge: {
+    purpose: string
+    binding: string
+    issuedAt: Date
+    lifetime: number
+  }): Promise<boolean>
 }
 
 export function createChallengeStore(scope: Scope, now: Clock): ChallengeStore {
@@ -67,6 +77,10 @@ export function createChallengeStore(scope: Scope, now: Clock): ChallengeStore {
     async closeChallenges(purpose, binding) {
       await query(CLOSE, purpose, binding)
     },
+    async spendUnstored({ purpose, binding, issuedAt, lifetime }) {
+      const id = createId('chl', now())
+      return (await query(SPEND_UNSTORED, id, purpose, binding, issuedAt.getTime(), lifetime)).length === 1
+    },
   }
 }
 
@@ -84,3 +98,13 @@ const TRY = `
   update challenges set attempts = attempts + 1 where id = $1 and attempts < $2 and ${IS_OPEN} returning ${COLUMNS}`
 const SPEND = `update challenges set spent_at = now() where id = $1 and ${IS_OPEN} returning id`
 const CLOSE = 'delete from challenges where purpose = $1 and binding = $2'
+/**
+ * The row stays at least as long as the challenge could be used. An instance whose clock is a minute ahead of the database
+ * has its challenges refused: they would outlive their time.
+ */
+const SPEND_UNSTORED = `
+  insert into challenges (id, purpose, binding, data, expires_at, spent_at)
+  select $1, $2, $3, '{}', made_at + $5 * interval '1 ms', now()
+    from (select to_timestamp($4::float8 / 1000) as made_at) as made
+   where made_at + $5 * interval '1 ms' > now() and made_at < now() + interval '1 minute'
+  on conflict (purpose, binding) do nothing returning id`

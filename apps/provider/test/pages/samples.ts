@@ -66,6 +66,26 @@ const recoveryPanel = view<Form & { isNeeded: boolean; left: number; isLow: bool
   'methods/recovery-codes/panel',
 )
 const recoveryList = view<{ codes: string[]; email: string; doneUrl: string }>('methods/recovery-codes/list')
+type PasskeyProof = { action: string; options: string; lifetime: number; errors: FieldError[] }
+const passkeyDoor = view<PasskeyProof>('methods/passkey/door')
+const passkeySecondFactor = view<PasskeyProof & { csrf: string }>('methods/passkey/second-factor')
+const passkeyAdd = view<PasskeyProof & { csrf: string; starts: boolean }>('methods/passkey/add')
+const passkeyOffer = view<Record<'add' | 'later', { action: string; csrf: string }>>('methods/passkey/offer')
+const passkeyPanel = view<{
+  passkeys: {
+    id: string
+    credentialId: string
+    name: string
+    added: { iso: string; text: string }
+    used: { iso: string; text: string } | null
+  }[]
+  addAction: string
+  renameAction: string
+  removeAction: string
+  csrf: string
+  isFull: boolean
+  accepted: string
+}>('methods/passkey/panel')
 const onwardPage = view<PageData & { onward: string; client: { name: string } | null }>('interaction/onward')
 const signOutPage = view<
   PageData & { client: Named | null; person: { email: string } | null; action: string; csrf: string }
@@ -86,6 +106,21 @@ const passwordDoor = ({ email, errors }: Told) =>
     forgotUrl: '/forgot',
   })
 const mailDoor = () => views.fragment(emailCodeDoor, { action: '/interaction/1/method/email-code/begin' })
+const passkeyProof = ({ name, errors }: Told) => ({
+  ...post('/interaction/1/method/passkey'),
+  options: JSON.stringify({ user: { name } }),
+  lifetime: 300_000,
+  errors,
+})
+const day = { iso: '2026-11-22T12:00:00.000Z', text: '22 November 2026' }
+const onMethodPage = (title: string, part: string, errors: FieldError[]) =>
+  views.page(methodPage, {
+    title,
+    part,
+    errors,
+    ways: [{ label: 'Use another address or another way', url: '/interaction/1/sign-in' }],
+    cancel,
+  })
 const codePart = ({ email, errors }: Told) =>
   views.fragment(emailCodePage, {
     ...post('/interaction/1/method/email-code'),
@@ -138,7 +173,7 @@ export const samples: Record<string, (told: Told) => string> = {
     views.page(signInPage, {
       title: 'Sign in',
       client: told,
-      doors: [passwordDoor(told), mailDoor()],
+      doors: [passwordDoor(told), mailDoor(), views.fragment(passkeyDoor, passkeyProof(told))],
       ...post('/interaction/1/method/password'),
       email: told.email,
       errors: told.errors,
@@ -154,6 +189,35 @@ export const samples: Record<string, (told: Told) => string> = {
       ways: [{ label: 'Use another address or another way', url: '/interaction/1/sign-in' }],
       cancel,
     }),
+  'methods/passkey/second-factor': (told) =>
+    onMethodPage('Use your passkey', views.fragment(passkeySecondFactor, passkeyProof(told)), told.errors),
+  'methods/passkey/add': (told) => {
+    const data = { ...passkeyProof(told), starts: told.errors.length === 0 }
+    return onMethodPage('Add a passkey', views.fragment(passkeyAdd, data), told.errors)
+  },
+  'methods/passkey/offer': () =>
+    onMethodPage(
+      'Sign in without a password',
+      views.fragment(passkeyOffer, { add: post('/account/security/passkey/add'), later: post('/later') }),
+      [],
+    ),
+  'methods/passkey/panel': ({ name }) =>
+    onMethodPage(
+      'Security',
+      `<h1>Security</h1>${views.fragment(passkeyPanel, {
+        passkeys: [
+          { id: 'crd_1', credentialId: name, name, added: day, used: day },
+          { id: 'crd_2', credentialId: 'b', name: 'YubiKey 5', added: day, used: null },
+        ],
+        addAction: '/account/security/passkey/add',
+        renameAction: '/account/security/passkey/rename',
+        removeAction: '/account/security/passkey/remove',
+        csrf: 'mac-of-the-cookie',
+        isFull: false,
+        accepted: JSON.stringify({ rpId: name, userId: '', allAcceptedCredentialIds: [] }),
+      })}`,
+      [],
+    ),
   'interaction/link': (told) =>
     views.page(linkPage, {
       title: 'One more step',
@@ -387,6 +451,20 @@ export const bareSamples: Record<string, () => string> = {
       ...post('/interaction/1/consent'),
       cancel,
     }),
+  'a person with all the passkeys they may have': () =>
+    onMethodPage(
+      'Security',
+      `<h1>Security</h1>${views.fragment(passkeyPanel, {
+        passkeys: [],
+        addAction: '/add',
+        renameAction: '/rename',
+        removeAction: '/remove',
+        csrf: 'mac-of-the-cookie',
+        isFull: true,
+        accepted: '{}',
+      })}`,
+      [],
+    ),
   'an onward page to nobody in particular': () =>
     views.page(onwardPage, { title: 'Taking you on', onward: '/account', client: null }),
   'a sign-out without an app': () =>

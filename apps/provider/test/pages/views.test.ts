@@ -44,6 +44,7 @@ test('every page in the house has a sample here', () => {
     'methods/password/enrol',
     'methods/email-code/door',
     'methods/email-code/code',
+    'methods/passkey/door',
   ]
   const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ejs') && !/^(layouts|partials|mail)\//.test(file))
@@ -101,7 +102,7 @@ test.each([
   [
     'interaction/sign-in',
     ['Email', 'Password'],
-    ['Sign in', 'Email me a code', 'Cancel'],
+    ['Sign in', 'Email me a code', 'Sign in with a passkey', 'Cancel'],
     ['Forgot password?', 'Create account'],
   ],
   ['interaction/create-account', ['Email', 'Name (optional)', 'Password'], ['Create account'], ['Sign in']],

@@ -117,8 +117,16 @@ export async function act(
   { user, name, code = '', place = 'session 1' }: { user: User; name: string; code?: string; place?: string },
 ): Promise<Acted> {
   const fields = (field: string) => (field === 'code' ? code : '')
-  const managed: Managed = await method.manage!.acts[name]!({ user, fields, action: '/a', csrf: '', place })
+  const managed: Managed = await method.manage!.acts[name]!({
+    user,
+    fields,
+    action: '/a',
+    csrf: '',
+    place,
+    doneUrl: '/d',
+  })
   if ('page' in managed) return { ...managed, errors: managed.errors.map(({ message }) => message) }
+  if (!('change' in managed)) throw new Error('nothing changes')
   const changed = await house.scope.transaction(managed.change)
   return 'event' in changed
     ? { change: changed }

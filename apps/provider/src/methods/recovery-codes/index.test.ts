@@ -40,7 +40,14 @@ const renew = (house = here, user = ada) => act(house, house.recovery, { user, n
 const signInWith = (code: string, house = here) => signIn(house, house.recovery, { user: ada, code })
 const isLetIn = expect.objectContaining({ isNew: false })
 const panelOf = async () => {
-  const attempt = { user: ada, fields: () => '', action: '', csrf: '', place: '', doneUrl: '/account/security' }
+  const attempt = {
+    user: ada,
+    fields: () => '',
+    action: '',
+    csrf: '',
+    place: '',
+    doneUrl: '/account/security',
+  }
   return (await here.recovery.manage!.panel(attempt)).data
 }
 
