@@ -92,8 +92,10 @@ describe('T047: whoever sets up an app', () => {
       place: '',
       doneUrl: '/account/security',
     })
-    for (const told of [wrong, done, panel, here.totp.show(attemptOf(ada, ''), [])])
+    for (const told of [wrong, done, panel, here.totp.show(attemptOf(ada, ''), [])]) {
       expect(JSON.stringify(told).replaceAll(' ', '')).not.toContain(secret)
+      expect(JSON.stringify(told)).not.toContain('otpauth:')
+    }
   })
 
   test('finds the secret sealed in the database, opened by our key in its own row alone', async () => {
