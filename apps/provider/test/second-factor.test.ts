@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { letterAbout, type Member, newBrowser, newMember, opens, withManyLetters } from './support/account.ts'
 import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
-import { codeIn, lettersTo, linkIn, waitForLetter } from './support/mailbox.ts'
+import { codeIn, linkIn } from './support/mailbox.ts'
 import {
   auditTrail,
   authorizationRequest,
@@ -92,11 +92,10 @@ describe('a person with an authenticator app', () => {
 
   test('promise a: brings it after a mailed code, and after its link', async () => {
     const { email, secret } = await newPerson()
-    for (const way of ['code', 'link'] as const) {
+    for (const [index, way] of (['code', 'link'] as const).entries()) {
       const { browser, request, page } = await open()
-      const before = (await lettersTo(server, email)).length
       const asked = await browser.follow(await browser.submit(page, '/method/email-code/begin', { email }))
-      const letter = await waitForLetter(server, email, before + 1)
+      const letter = await letterAbout(server, email, { subject: /^\d{6} /, count: index + 1 })
       const proof =
         way === 'code'
           ? await browser.submit(asked, '/method/email-code', { code: codeIn(letter) })
@@ -267,6 +266,19 @@ describe('T098: a request for a class of sign-in', () => {
     await bring(browser, asked, nextCode(person.secret))
     const { request, page: done } = await open({ claims: essential('urn:anteroom:acr:1') }, browser)
     expect(await claimsOf(request, done)).toMatchObject({ acr: 'urn:anteroom:acr:1' })
+  })
+
+  test('is answered in its own words at the first sign-in too, and the session keeps the truth', async () => {
+    const person = await newPerson()
+    const { browser, request, page } = await open({ acr_values: 'urn:anteroom:acr:1' })
+    const asked = await browser.follow(await signIn(browser, page, person))
+    const done = await bring(browser, asked, nextCode(person.secret))
+    expect(await claimsOf(request, done)).toMatchObject({
+      acr: 'urn:anteroom:acr:1',
+      amr: ['pwd', 'otp', 'mfa'],
+    })
+    const later = await open({ claims: essential('urn:anteroom:acr:2') }, browser)
+    expect(await claimsOf(later.request, later.page)).toMatchObject({ acr: 'urn:anteroom:acr:2' })
   })
 
   test('other claims are asked for by scope', async () => {

@@ -83,11 +83,15 @@ export function createDoor({ provider, users, csrf, config, ownClientId, now }: 
     return null
   }
 
-  /** Whoever has a stronger proof brings it: a weaker one does not open what changes how they sign in. */
+  /**
+   * Whoever has a stronger proof brings it: a weaker one does not open what changes how they sign in. Beside a passkey
+   * alone, two factors can only be it or a recovery code, which stands in for it when it is lost.
+   */
   async function strongestOf({ id }: User): Promise<Acr> {
     const types = await users.listCredentialTypes(id)
-    if (types.includes('passkey')) return PHISHING_RESISTANT
-    return types.includes('totp') ? TWO_FACTORS : ONE_FACTOR
+    const [hasPasskey, hasApp] = [types.includes('passkey'), types.includes('totp')]
+    if (hasPasskey && hasApp) return PHISHING_RESISTANT
+    return hasPasskey || hasApp ? TWO_FACTORS : ONE_FACTOR
   }
 
   return {

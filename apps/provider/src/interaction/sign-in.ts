@@ -1,6 +1,5 @@
 import type { Factors, SecondFactor } from '../config/factors.ts'
 import { type NextStep, nextStep } from '../policy/next-step.ts'
-import { acrToTell } from '../policy/request.ts'
 import { proofsOf } from '../policy/session-proofs.ts'
 import type { Proof } from '../policy/strength.ts'
 import type { User } from '../users/user.ts'
@@ -41,8 +40,7 @@ export function decideSignIn({ journey, user, proofs, enrolled, policy }: Facts)
   if (next.step !== 'done') return next
   const { amr, acr } = next
   const { id: accountId, generation } = user
-  const told = acrToTell(acr, journey.acrRequest)
-  return { step: 'admit', login: { accountId, generation, amr, acr: told, remember: false } }
+  return { step: 'admit', login: { accountId, generation, amr, acr, remember: false } }
 }
 
 /** For any other reason the session's own proofs do not count. */

@@ -56,7 +56,8 @@ export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
     createTotpMethod({ ...deps, authenticators, recoveryCodes }),
     createRecoveryCodesMethod({
       codes: recoveryCodes,
-      isNeeded: ({ id }) => authenticators.isEnrolled(id),
+      isNeeded: async ({ id }) =>
+        (await authenticators.isEnrolled(id)) || (await deps.passkeys.listPasskeys(id)).length > 0,
       issuer: deps.issuer,
     }),
   ]
