@@ -2,7 +2,7 @@
 import {
   type ClaimsParameter,
   type Configuration,
-  errors,
+  type errors,
   type KoaContextWithOIDC,
   Provider,
 } from 'oidc-provider'
@@ -91,8 +91,8 @@ export function createProvider(deps: ProviderDependencies): Provider {
     fetchResponseBodyLimits: { jwks_uri: FETCH_LIMIT_BYTES, sector_identifier_uri: FETCH_LIMIT_BYTES },
     features: {
       devInteractions: { enabled: false },
-      // For an essential `acr`; everything else is asked for by scope, which is what people are told about.
-      claimsParameter: { enabled: true, assertClaimsParameter },
+      // For an essential `acr`.
+      claimsParameter: { enabled: true, assertClaimsParameter: keepAuthenticationClaims },
       clientCredentials: { enabled: true },
       // Offered, never demanded: a client that binds its tokens to a key (RFC 9449) gets what it asks for.
       dPoP: { enabled: true },
@@ -115,14 +115,14 @@ export function createProvider(deps: ProviderDependencies): Provider {
   return provider
 }
 
-/** OpenID Connect Core, section 5.5. */
-function assertClaimsParameter(_ctx: KoaContextWithOIDC, claims: ClaimsParameter): void {
-  const { id_token: forIdToken = {}, ...others } = claims
-  const names = Object.keys(forIdToken)
-  if (Object.keys(others).length || names.some((name) => name !== 'acr' && name !== 'auth_time'))
-    throw new errors.InvalidRequest(
-      'claims may name acr and auth_time of the id_token; ask for others by scope',
-    )
+/**
+ * Of the `claims` parameter (OpenID Connect Core, section 5.5) what says how somebody is to sign in; all others are asked for
+ * by scope, which is what people are told about, and a claim that is not given is no error.
+ */
+function keepAuthenticationClaims(ctx: KoaContextWithOIDC, claims: ClaimsParameter): void {
+  const { acr, auth_time } = (claims.id_token ?? {}) as Record<string, unknown>
+  const kept = { ...(acr !== undefined && { acr }), ...(auth_time !== undefined && { auth_time }) }
+  ctx.oidc.params!['claims'] = JSON.stringify({ id_token: kept })
 }
 
 const isFirstParty = (client: Client | undefined) => client?.['first_party'] === true
