@@ -78,7 +78,7 @@ function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignI
   const within = request.essential ? [...offered, ...enrollable] : counting
   const answer = leastAnswer(request, bestOf(proofs, within, policy.accepted))
   const isVouchedFor = isTrustedDevice && policy.trusted_device > 0 && enrollable.length === 0
-  const deviceStandsIn = isVouchedFor && isOrdinary(person, request, answer)
+  const deviceStandsIn = isVouchedFor && isOrdinary(person, request)
   return {
     proofs,
     offered,
@@ -107,9 +107,9 @@ function offeredOf(enrolled: readonly SecondFactor[], accepted: readonly SecondF
 const hasToHaveOne = ({ isAdministrator }: SignIn['person'], { second_factor_for }: Factors) =>
   second_factor_for === 'everyone' || (second_factor_for === 'administrators' && isAdministrator)
 
-/** A device that is trusted is no proof: nobody who asks for more than a sign-in gets it as an answer. */
-const isOrdinary = (person: SignIn['person'], request: SignIn['request'], answer: Acr | null) =>
-  !person.isAdministrator && !request.requiresSecondFactor && request.since === null && answer === ONE_FACTOR
+/** A device that is trusted is no proof: it stands in where nothing but a sign-in is asked for, and never lowers `need`. */
+const isOrdinary = ({ isAdministrator }: SignIn['person'], request: SignIn['request']) =>
+  !isAdministrator && !request.requiresSecondFactor && request.since === null
 
 /** The strongest sign-in of this person, whatever way in they use; of one nobody has named, of anybody. */
 function bestOf(proofs: readonly Proof[], methods: SecondFactor[], accepted: readonly SecondFactor[]): Acr {
