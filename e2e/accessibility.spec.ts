@@ -1,9 +1,26 @@
 import AxeBuilder from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
+import { linkIn, waitForLetter } from './support/mailbox.ts'
 import { createAccount, goToSignIn, newPerson, signIn } from './support/person.ts'
 import { URLS } from './support/stack.ts'
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+
+async function askForCode(page: Page) {
+  const person = newPerson()
+  await goToSignIn(page)
+  await page.getByLabel('Email').fill(person.email)
+  await page.getByRole('button', { name: 'Email me a code' }).click()
+  await expect(page.getByLabel('Code')).toBeVisible()
+  return person
+}
+
+async function openAccount(page: Page, path: string) {
+  await page.goto(`${URLS.provider}/sign-in`)
+  await createAccount(page, newPerson())
+  await expect(page).toHaveURL(`${URLS.provider}/account`)
+  await page.goto(`${URLS.provider}${path}`)
+}
 
 /** How to come to each page a person can see. */
 const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
@@ -23,6 +40,39 @@ const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.getByLabel('Email').fill('nobody')
     await page.getByRole('button', { name: 'Create account' }).click()
     await expect(page.getByRole('alert')).toBeVisible()
+  },
+  'a mailed code': (page) => askForCode(page),
+  'a mailed code, refused': async (page) => {
+    await askForCode(page)
+    await page.getByLabel('Code').fill('12')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await expect(page.getByRole('alert')).toBeVisible()
+  },
+  'the link of a letter': async (page) => {
+    const { email } = await askForCode(page)
+    await page.goto(linkIn(await waitForLetter(email)))
+    await expect(page.getByRole('button', { name: 'Continue' })).toBeVisible()
+  },
+  'a forgotten password': (page) => page.goto(`${URLS.provider}/forgot`),
+  'a letter on its way': async (page) => {
+    await page.goto(`${URLS.provider}/forgot`)
+    await page.getByLabel('Email').fill(newPerson().email)
+    await page.getByRole('button', { name: 'Send reset link' }).click()
+    await expect(page.getByRole('heading', { name: 'Check your mail' })).toBeVisible()
+  },
+  'a link that is over': (page) => page.goto(`${URLS.provider}/reset?token=${'x'.repeat(43)}`),
+  'account, security': (page) => openAccount(page, '/account/security'),
+  'account, password': (page) => openAccount(page, '/account/security/password'),
+  'account, address': (page) => openAccount(page, '/account/address'),
+  'account, setting up an app': async (page) => {
+    await openAccount(page, '/account/security')
+    await page.getByRole('button', { name: 'Set up authenticator app' }).click()
+    await expect(page.getByLabel('Authentication code')).toBeVisible()
+  },
+  'account, adding a passkey': async (page) => {
+    await openAccount(page, '/account/security')
+    await page.getByRole('button', { name: 'Add a passkey' }).click()
+    await expect(page.getByRole('heading', { name: 'Add a passkey' })).toBeVisible()
   },
   consent: async (page) => {
     const query = `client_id=demo-api-docs&response_type=code&scope=api:read&redirect_uri=${encodeURIComponent(`${URLS.api}/docs/oauth2-redirect`)}&code_challenge=${'a'.repeat(43)}&code_challenge_method=S256`
