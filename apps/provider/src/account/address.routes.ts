@@ -4,6 +4,7 @@ import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { type Email, parseEmail } from '../lib/email.ts'
 import { networkOf } from '../lib/networks.ts'
+import { letterOnItsWay, tooManyTries } from '../limits/words.ts'
 import { badAddress, CODE_MESSAGES, codeAllowances, sendingAllowances } from '../methods/email-code/index.ts'
 import { AddressTaken } from '../users/store.ts'
 import { createAddressChange, type PendingAddress } from './change-address.ts'
@@ -11,7 +12,6 @@ import { keepSignedIn } from './keep-signed-in.routes.ts'
 import { addressPage, codePage, consoleOf } from './pages.ts'
 import type { Room } from './room.routes.ts'
 import type { Demand, Visitor } from './session.routes.ts'
-import { letterOnItsWay, tooManyTries } from './words.ts'
 
 const ADDRESS = { page: '/account/address', fresh: true } satisfies Demand
 const CONFIRM = { page: '/account/address/confirm', fresh: true } satisfies Demand

@@ -5,12 +5,12 @@ import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { parseEmail } from '../lib/email.ts'
 import { networkOf } from '../lib/networks.ts'
+import { letterOnItsWay } from '../limits/words.ts'
 import { badAddress, sendingAllowances } from '../methods/email-code/index.ts'
 import { forgotPage, forgotSentPage } from './pages.ts'
 import { createPasswordReset } from './reset-password.ts'
 import type { Room } from './room.routes.ts'
 import { wayOnFrom } from './way-on.routes.ts'
-import { letterOnItsWay } from './words.ts'
 
 const PAGE = '/forgot'
 

@@ -4,6 +4,7 @@ import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
 import type { Lock, Taken } from '../limits/store.ts'
+import { PASSWORD_CLOSED, tooManyTries } from '../limits/words.ts'
 import type { NewCredential, User } from '../users/user.ts'
 import { changePassword } from './change-password.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
@@ -12,7 +13,6 @@ import { CURRENT_FIELD } from './passwords.ts'
 import type { Room } from './room.routes.ts'
 import type { Demand, Visitor } from './session.routes.ts'
 import { waysRoutes } from './ways.routes.ts'
-import { tooManyTries, UNTIL_RESET } from './words.ts'
 
 const PAGE = '/account/security'
 const PASSWORD = { page: '/account/security/password', fresh: true } satisfies Demand
@@ -97,7 +97,7 @@ export function securityRoutes(router: Router, room: Room): void {
 
   function refuse(ctx: Context, visitor: Visitor, { wait, untilReset }: Extract<Taken, { ok: false }>) {
     ctx.set('Retry-After', String(wait))
-    const message = untilReset ? UNTIL_RESET : tooManyTries(wait)
+    const message = untilReset ? PASSWORD_CLOSED : tooManyTries(wait)
     return draw(ctx, visitor, { errors: [{ field: CURRENT_FIELD, message }], status: 429 })
   }
 

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Fields } from '../http/fields.ts'
-import { notFound, wait } from '../http/problem.ts'
+import { notFound } from '../http/problem.ts'
 import { sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import type { Attempt, SignInMethod } from '../methods/method.ts'
@@ -107,8 +107,3 @@ export function createAttempts(gate: Gate, { views, csrf, methods, config }: Int
     }
   }
 }
-
-export const tooManyTries = (seconds: number) =>
-  `There were too many tries. Wait ${wait(seconds)}, then try again.`
-export const letterOnItsWay = (seconds: number) =>
-  `A letter was sent a moment ago. Look for it, or wait ${wait(seconds)} before you ask for another.`

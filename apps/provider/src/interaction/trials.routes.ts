@@ -1,9 +1,9 @@
 import type { Context } from 'koa'
 import type { FieldError } from '../http/view.ts'
 import type { Allowance, Lock, Taken } from '../limits/store.ts'
+import { PASSWORD_CLOSED, SECOND_FACTOR_CLOSED, tooManyTries } from '../limits/words.ts'
 import type { Attempt, Outcome, SignInMethod } from '../methods/method.ts'
 import type { Admission } from './admission.routes.ts'
-import { tooManyTries } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import type { Journey } from './journey.ts'
 
@@ -69,9 +69,7 @@ export function createTrials({ gate, admission, users, outbox, failures }: Deps)
   function refuse(ctx: Context, { redraw, attempt }: Trial, taken: Extract<Taken, { ok: false }>) {
     ctx.set('Retry-After', String(taken.wait))
     const field = attempt.begun || attempt.user ? 'code' : 'email'
-    redraw([{ field, message: taken.untilReset ? UNTIL_RESET : tooManyTries(taken.wait) }], 429)
+    const closed = attempt.user ? SECOND_FACTOR_CLOSED : PASSWORD_CLOSED
+    redraw([{ field, message: taken.untilReset ? closed : tooManyTries(taken.wait) }], 429)
   }
 }
-
-const UNTIL_RESET =
-  'There were too many wrong passwords. Have a code mailed to you, or choose a new password by “Forgot password?”.'
