@@ -20,6 +20,15 @@ import {
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
 
+/** Nobody comes in there without a second factor. */
+const STRICT_APP = {
+  client_id: 'strict-app',
+  client_secret: 'a secret of some length',
+  redirect_uris: ['http://localhost:3999/callback/strict-app'],
+  first_party: true,
+  require_second_factor: true,
+}
+
 let database: TestDatabase
 let server: TestServer
 let sibling: TestServer
@@ -316,6 +325,21 @@ describe('T052: where everybody must have a second factor', () => {
     const { body } = await redeem(strict, strict.clients.own, { request, code: codeOf(done) })
     const claims = JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
     expect(claims).toMatchObject({ acr: 'urn:anteroom:acr:2', amr: ['pwd', 'otp', 'mfa'] })
+  })
+
+  test('a session alone sets nothing up: whoever stole one would bind their own app to the account', async () => {
+    const lax = await startServer({ settings: TRUST_LOOPBACK, now, clients: [STRICT_APP] })
+    try {
+      const { browser } = await newMember(lax)
+      const asked = await begin(browser, authorizationRequest(lax, STRICT_APP))
+      expect(asked.text).toContain('name="password"')
+      const csrf = /name="csrf" value="([^"]+)"/.exec(asked.text)![1]!
+      const answer = await browser.send(`${asked.url}/enrol/totp/begin`, { form: { csrf } })
+      expect(answer.status).toBe(303)
+      expect(answer.text).not.toContain('otpauth')
+    } finally {
+      await lax.close()
+    }
   })
 
   test('leaving and coming back, by another app or with prompt=create, skips nothing', async () => {

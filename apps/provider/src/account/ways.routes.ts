@@ -4,7 +4,13 @@ import type { AuditEvent } from '../audit/event.ts'
 import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
 import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
-import type { Change, ManageAttempt, ManagePage } from '../methods/manage.ts'
+import {
+  type Change,
+  ChangeRefused,
+  type ManageAttempt,
+  type ManagePage,
+  makeChange,
+} from '../methods/manage.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import type { User } from '../users/user.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
@@ -16,17 +22,6 @@ const PAGE = '/account/security'
 const ACT = { page: PAGE, fresh: true } satisfies Demand
 
 const STAND_IN: SecondFactor = 'recovery-codes'
-
-type Refused = { page: ManagePage }
-
-/** Ends the transaction of a change that was refused after all. */
-class ChangeRefused extends Error {
-  readonly refused: Refused
-  constructor(refused: Refused) {
-    super('refused')
-    this.refused = refused
-  }
-}
 
 /** The ways in of a person: each method draws its own panel and says what its acts do. */
 export function waysRoutes(router: Router, room: Room) {
@@ -63,10 +58,10 @@ export function waysRoutes(router: Router, room: Room) {
     if ('page' in managed) return draw(ctx, managed.page, managed.errors.length ? 422 : 200)
     if ('relabel' in managed) return relabel(ctx, managed.relabel)
     try {
-      await finish(ctx, visitor, managed.change)
+      await finish(ctx, visitor, managed)
     } catch (error) {
       if (!(error instanceof ChangeRefused)) throw error
-      draw(ctx, error.refused.page, 422)
+      draw(ctx, error.page, 422)
     }
   }
 
@@ -76,12 +71,11 @@ export function waysRoutes(router: Router, room: Room) {
     seeOther(ctx, PAGE)
   }
 
-  async function finish(ctx: Context, visitor: Visitor, make: () => Promise<Change | Refused>) {
+  async function finish(ctx: Context, visitor: Visitor, managed: Parameters<typeof makeChange>[0]) {
     const { user, session } = visitor
     const change = await scope.transaction(async () => {
       const generation = await users.advanceGeneration(user.id)
-      const made = await make()
-      if (!('event' in made)) throw new ChangeRefused(made)
+      const made = await makeChange(managed)
       await dropStandIns(user)
       await tell(ctx, visitor, made)
       await keepSignedIn(ctx, config.ISSUER, session)

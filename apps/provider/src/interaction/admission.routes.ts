@@ -72,7 +72,10 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     const proved = journey.progress.proved ?? (await standingSession(journey))
     const user = proved ? await users.findUser(proved.userId) : null
     if (!proved || !user || user.generation !== proved.generation) return null
-    return { user, proved, decision: await decide(journey, user, proved) }
+    const decision = await decide(journey, user, proved)
+    // A session may be days old, or stolen: it sets nothing up before the person has proved anew who they are.
+    if (proved.proofs.length === 0 && decision.step === 'enrol') return null
+    return { user, proved, decision }
   }
 
   /** Of somebody who is signed in and is asked for more. */

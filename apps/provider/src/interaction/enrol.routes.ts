@@ -2,7 +2,13 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
-import type { Change, ManageAttempt, ManagePage } from '../methods/manage.ts'
+import {
+  type Change,
+  ChangeRefused,
+  type ManageAttempt,
+  type ManagePage,
+  makeChange,
+} from '../methods/manage.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import type { Admission, Standing } from './admission.routes.ts'
 import { SIGN_IN_PROMPTS } from './attempts.routes.ts'
@@ -11,6 +17,7 @@ import { type Journey, journeyPath, type Proved } from './journey.ts'
 import { enrolPage, managePage } from './pages.ts'
 
 type Deps = InteractionDependencies & { gate: Gate; admission: Admission }
+type Finishing = { enrolling: Enrolling; managed: Parameters<typeof makeChange>[0] }
 type Enrolling = { standing: Standing; method: SignInMethod; act: string }
 
 /** A person who must have a second factor and has none sets one up here, and can do nothing else before. */
@@ -67,14 +74,22 @@ export function enrolRoutes(router: Router, deps: Deps) {
     if (!managed) throw notFound()
     if ('page' in managed) return draw(ctx, journey, managed.page, managed.errors.length ? 422 : 200)
     if (!('change' in managed)) throw notFound()
-    const changed = await scope.transaction(async () => {
-      const outcome = await managed.change()
-      if (!('errors' in outcome)) await settle(ctx, journey, { enrolling, change: outcome })
-      return outcome
+    try {
+      await finish(ctx, journey, { enrolling, managed })
+    } catch (error) {
+      if (!(error instanceof ChangeRefused)) throw error
+      draw(ctx, journey, error.page, 422)
+    }
+  }
+
+  async function finish(ctx: Context, journey: Journey, { enrolling, managed }: Finishing) {
+    const change = await scope.transaction(async () => {
+      const made = await makeChange(managed)
+      await settle(ctx, journey, { enrolling, change: made })
+      return made
     })
-    if ('errors' in changed) return draw(ctx, journey, changed.page, 422)
-    await gate.forget(changed.forgets ?? [])
-    return changed.page ? draw(ctx, journey, changed.page, 200) : seeOther(ctx, journeyPath(journey.uid))
+    await gate.forget(change.forgets ?? [])
+    return change.page ? draw(ctx, journey, change.page, 200) : seeOther(ctx, journeyPath(journey.uid))
   }
 
   /** What was set up was shown to work, and so is proved. */

@@ -31,7 +31,7 @@ export type Decision = { step: 'admit'; login: Login } | Exclude<NextStep, { ste
 /** The single place that decides whether a person is signed in. */
 export function decideSignIn({ journey, user, proofs, enrolled, policy }: Facts): Decision {
   const next = nextStep({
-    proofs: [...sessionProofs(journey, user), ...proofs],
+    proofs: [...sessionProofs(journey, user, policy), ...proofs],
     person: { isAdministrator: false, enrolled },
     isTrustedDevice: false,
     request: { ...journey.acrRequest, requiresSecondFactor: journey.requiresSecondFactor, since: null },
@@ -50,7 +50,7 @@ const STEP_UP_REASON = 'acr_unmet'
 export const isStepUp = ({ session, reasons }: Journey): boolean =>
   session !== null && reasons.every((reason) => reason === STEP_UP_REASON)
 
-function sessionProofs(journey: Journey, user: User): Proof[] {
+function sessionProofs(journey: Journey, user: User, { accepted }: Factors): Proof[] {
   const { session } = journey
-  return session?.accountId === user.id && isStepUp(journey) ? proofsOf(session.amr, 0) : []
+  return session?.accountId === user.id && isStepUp(journey) ? proofsOf(session.amr, accepted) : []
 }

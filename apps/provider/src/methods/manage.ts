@@ -46,6 +46,23 @@ export type Managed =
   /** A change that lets nobody in or out: it runs in a transaction, nothing ends, and nobody is written to. */
   | { relabel: () => Promise<AuditEvent> }
 
+/** Ends the transaction of a change that could not be made. */
+export class ChangeRefused extends Error {
+  override name = 'ChangeRefused'
+  readonly page: ManagePage
+  constructor(page: ManagePage) {
+    super('the change could not be made')
+    this.page = page
+  }
+}
+
+/** Inside the transaction. @throws ChangeRefused, so that nothing of it is kept */
+export async function makeChange({ change }: Extract<Managed, { change: unknown }>): Promise<Change> {
+  const made = await change()
+  if ('errors' in made) throw new ChangeRefused(made.page)
+  return made
+}
+
 export type Manage = {
   /** Its panel among the ways in of the person. */
   panel(attempt: ManageAttempt): Promise<Part>

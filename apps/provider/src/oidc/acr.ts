@@ -19,7 +19,7 @@ export async function isStrongEnough(ctx: KoaContextWithOIDC, policy: Factors): 
   const isAsked = request.voluntary.length > 0 || request.essential !== null
   if (!isAsked && !requiresSecondFactor && policy.second_factor_for !== 'everyone') return true
   const next = nextStep({
-    proofs: proofsOf(session?.amr ?? [], 0),
+    proofs: proofsOf(session?.amr ?? [], policy.accepted),
     person: { isAdministrator: false, enrolled: await (account!['secondFactors'] as Enrolled)() },
     isTrustedDevice: false,
     request: { ...request, requiresSecondFactor, since: null },
