@@ -1,7 +1,6 @@
 // Passkeys through the whole house: as the only proof, as the second one, and for what changes how one signs in.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Member, newBrowser, newMember } from './support/account.ts'
-import { createAuthenticator, type HeldPasskey } from './support/authenticator.ts'
+import { newBrowser, newMember } from './support/account.ts'
 import { type Browser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import {
   auditTrail,
@@ -13,6 +12,7 @@ import {
   signIn,
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
+import { addPasskey, bringPasskey, type Holder, optionsIn } from './support/ways.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -20,32 +20,15 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-type Holder = Member & { held: HeldPasskey; authenticator: ReturnType<typeof createAuthenticator> }
-
-const optionsIn = ({ text }: Page) =>
-  JSON.parse(/data-options="([^"]*)"/.exec(text)![1]!.replaceAll('&#34;', '"').replaceAll('&amp;', '&'))
-
-/** Adds a passkey in the person's account. */
-async function newHolder(): Promise<Holder> {
-  const member = await newMember(server)
-  const authenticator = createAuthenticator({ origin: server.issuer })
-  const security = await member.browser.get(`${server.issuer}/account/security`)
-  const page = await member.browser.submit(security, '/passkey/add')
-  const { held, answer } = authenticator.create(optionsIn(page))
-  const added = await member.browser.submit(page, '/passkey/add', { response: JSON.stringify(answer) })
-  expect(added.status).toBe(303)
-  return { ...member, held, authenticator }
-}
+const newHolder = async () => addPasskey(server, await newMember(server))
 
 async function open(browser = newBrowser(), change: Record<string, string | undefined> = {}) {
   const request = authorizationRequest(server, server.clients.own, change)
   return { browser, request, page: await begin(browser, request) }
 }
 
-async function bring(browser: Browser, page: Page, { held, authenticator }: Holder, action: string) {
-  const response = JSON.stringify(authenticator.get(optionsIn(page), held))
-  return browser.follow(await browser.submit(page, action, { response }))
-}
+const bring = (browser: Browser, page: Page, holder: Holder, action: string) =>
+  bringPasskey(browser, page, { ...holder, action })
 
 async function claimsOf(request: Awaited<ReturnType<typeof open>>['request'], page: Page) {
   const { body } = await redeem(server, server.clients.own, { request, code: codeOf(page) })

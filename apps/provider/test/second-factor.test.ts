@@ -1,6 +1,5 @@
 // A second factor, asked for on every door.
 import { randomBytes } from 'node:crypto'
-import { generateSync } from 'otplib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { letterAbout, type Member, newBrowser, newMember, opens, withManyLetters } from './support/account.ts'
 import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
@@ -19,6 +18,7 @@ import {
   signIn,
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
+import { createAppClock, enrolApp, recoveryCodesIn, secretIn } from './support/ways.ts'
 
 /** Nobody comes in there without a second factor. */
 const STRICT_APP = {
@@ -32,9 +32,7 @@ const STRICT_APP = {
 let database: TestDatabase
 let server: TestServer
 let sibling: TestServer
-/** What the servers' clocks are ahead of ours: every code is good once. */
-let ahead = 0
-const now = () => new Date(Date.now() + ahead)
+const { now, nextCode } = createAppClock()
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -48,29 +46,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-type Enrolled = Member & { secret: string; recoveryCodes: string[] }
-
-const nextCode = (secret: string) => {
-  ahead += 30_000
-  return generateSync({ secret, epoch: Math.floor(now().getTime() / 1000) })
-}
-const secretIn = ({ text }: Page) =>
-  /<code dir="ltr">([A-Z2-7 ]{32,})<\/code>/.exec(text)![1]!.replaceAll(' ', '')
-const codesIn = ({ text }: Page) =>
-  [...text.matchAll(/<li><code dir="ltr">([^<]+)<\/code>/g)].map(([, code]) => code!)
-
-/** Sets up an authenticator app in the person's account. */
-async function enrol(member: Member): Promise<Enrolled> {
-  const { browser } = member
-  const security = await browser.get(`${server.issuer}/account/security`)
-  const setup = await browser.submit(security, '/totp/begin')
-  const secret = secretIn(setup)
-  const done = await browser.submit(setup, '/totp/confirm', { code: nextCode(secret) })
-  expect(done.status).toBe(200)
-  return { ...member, secret, recoveryCodes: codesIn(done) }
-}
-
-const newPerson = async () => enrol(await newMember(server))
+const newPerson = async () => enrolApp(server, await newMember(server), nextCode)
 
 async function open(change: Record<string, string | undefined> = {}, browser = newBrowser()) {
   const request = authorizationRequest(server, server.clients.own, change)
@@ -237,9 +213,17 @@ describe('a person with an authenticator app', () => {
 })
 
 describe('a session made with one factor', () => {
+  /** As if the person had come in where a device stood in for the app. */
+  const lower = ({ id }: Member) =>
+    server.database.pool.query(
+      `update artifacts set payload = (payload::jsonb || '{"amr": ["pwd"], "acr": "urn:anteroom:acr:1"}')::json
+        where kind = 'Session' and user_id = $1`,
+      [id],
+    )
+
   test('does not open what changes how the person signs in, once they have two', async () => {
     const person = await newPerson()
-    // The browser that enrolled was signed in with the password alone.
+    await lower(person)
     const security = await person.browser.get(`${server.issuer}/account/security`)
     const answer = await person.browser.submit(security, '/totp/remove')
     const asked = await person.browser.follow(answer)
@@ -251,11 +235,25 @@ describe('a session made with one factor', () => {
 
   test('is stepped up by the second factor alone when an app asks for it', async () => {
     const person = await newPerson()
+    await lower(person)
     const { request, page } = await open({ acr_values: 'urn:anteroom:acr:2' }, person.browser)
     expect(page.text).toContain('Authentication code')
     const done = await bring(person.browser, page, nextCode(person.secret))
     expect(await claimsOf(request, done)).toMatchObject({ acr: 'urn:anteroom:acr:2', sub: person.id })
   })
+})
+
+test('the session in which an app was set up counts as made with it: nobody is asked again at once', async () => {
+  const person = await newPerson()
+  const { request, page } = await open({ acr_values: 'urn:anteroom:acr:2' }, person.browser)
+  expect(await claimsOf(request, page)).toMatchObject({
+    acr: 'urn:anteroom:acr:2',
+    amr: ['pwd', 'otp', 'mfa'],
+  })
+  const security = await person.browser.get(`${server.issuer}/account/security`)
+  expect((await person.browser.submit(security, '/totp/remove')).next).toBe(
+    `${server.issuer}/account/security`,
+  )
 })
 
 describe('T098: a request for a class of sign-in', () => {
@@ -318,7 +316,7 @@ describe('T052: where everybody must have a second factor', () => {
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)
     const setup = await browser.submit(asked, '/enrol/totp/begin')
     const shown = await browser.submit(setup, '/enrol/totp/confirm', { code: nextCode(secretIn(setup)) })
-    expect(codesIn(shown)).toHaveLength(10)
+    expect(recoveryCodesIn(shown)).toHaveLength(10)
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)
     const ready = await browser.get(asked.url.replace(/\/register$/, ''))
     const done = await browser.follow(await browser.submit(ready, '/second'))

@@ -11,11 +11,10 @@ import { visitOf } from '../http/visit.ts'
 import type { Clock } from '../lib/clock.ts'
 import { seconds } from '../lib/duration.ts'
 import type { Occasion } from '../mail/letter.ts'
-import { type Acr, isAcr, ONE_FACTOR, PHISHING_RESISTANT, reaches, TWO_FACTORS } from '../policy/strength.ts'
+import { isStrongest, strongestClass } from '../policy/sensitive.ts'
+import { ONE_FACTOR } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
 import type { User } from '../users/user.ts'
-
-const acrOf = ({ acr }: Session): Acr => (acr !== undefined && isAcr(acr) ? acr : ONE_FACTOR)
 
 export type Session = Awaited<ReturnType<Provider['Session']['get']>>
 
@@ -41,7 +40,9 @@ type Dependencies = {
 }
 
 export function createDoor({ provider, users, csrf, config, ownClientId, now }: Dependencies) {
-  const proofSeconds = seconds(config.policy.lifetimes.fresh_proof)
+  const { lifetimes, factors } = config.policy
+  const { accepted } = factors
+  const proofSeconds = seconds(lifetimes.fresh_proof)
 
   /** Our pages come in by the same door as any app, with a client that takes no token. */
   function authorization(page: OwnPage, more: Record<string, string> = {}): string {
@@ -69,29 +70,20 @@ export function createDoor({ provider, users, csrf, config, ownClientId, now }: 
       seeOther(ctx, authorization(page))
       return null
     }
-    const strongest = fresh ? await strongestOf(visitor.user) : ONE_FACTOR
-    const isStale = fresh && visitor.session.past(proofSeconds)
-    if (!isStale && reaches(acrOf(visitor.session), strongest)) return visitor
+    if (!fresh) return visitor
+    // Whoever has a stronger proof brings it: a weaker one does not open what changes how they sign in.
+    const own = { types: await users.listCredentialTypes(visitor.user.id), accepted }
+    if (!visitor.session.past(proofSeconds) && isStrongest(visitor.session, own)) return visitor
+    const wish = strongestClass(own)
     seeOther(
       ctx,
       authorization(page, {
         max_age: String(proofSeconds),
         login_hint: visitor.user.email,
-        ...(strongest !== ONE_FACTOR && { acr_values: strongest }),
+        ...(wish !== ONE_FACTOR && { acr_values: wish }),
       }),
     )
     return null
-  }
-
-  /**
-   * Whoever has a stronger proof brings it: a weaker one does not open what changes how they sign in. Beside a passkey
-   * alone, two factors can only be it or a recovery code, which stands in for it when it is lost.
-   */
-  async function strongestOf({ id }: User): Promise<Acr> {
-    const types = await users.listCredentialTypes(id)
-    const [hasPasskey, hasApp] = [types.includes('passkey'), types.includes('totp')]
-    if (hasPasskey && hasApp) return PHISHING_RESISTANT
-    return hasPasskey || hasApp ? TWO_FACTORS : ONE_FACTOR
   }
 
   return {

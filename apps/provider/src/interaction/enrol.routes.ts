@@ -100,8 +100,8 @@ export function enrolRoutes(router: Router, deps: Deps) {
   ) {
     const { user, proved } = enrolling.standing
     const generation = await users.advanceGeneration(user.id)
-    const { id, kind, enrolment } = enrolling.method
-    const proofs = enrolment?.amr ? [{ method: id, kind, amr: enrolment.amr, at: now().getTime() }] : []
+    const { id, kind } = enrolling.method
+    const proofs = change.shown ? [{ method: id, kind, amr: change.shown, at: now().getTime() }] : []
     const more: Proved = { ...proved, generation, proofs: [...proved.proofs, ...proofs] }
     await outbox.post({
       to: user.email,

@@ -2,6 +2,7 @@
 import type { AuditEvent } from '../audit/event.ts'
 import type { Fields } from '../http/fields.ts'
 import type { FieldError } from '../http/view.ts'
+import type { Amr } from '../lib/amr.ts'
 import type { Allowance } from '../limits/store.ts'
 import type { Content } from '../mail/letter.ts'
 import type { User } from '../users/user.ts'
@@ -29,6 +30,8 @@ export type Change = {
   letter: Content
   /** Where something is shown once. */
   page?: ManagePage
+  /** What setting it up has shown of the person; absent where they have to bring it once more to show it. */
+  shown?: Amr[]
   /** What came with it, for the log. */
   further?: AuditEvent[]
   /** Tries at what is no more: counted anew. */

@@ -78,11 +78,8 @@ export type SignInMethod = {
   scripts?: string[]
   /** How it is offered beside another one: *Use a recovery code*. */
   invitation?: string
-  /**
-   * How it is set up in the middle of signing in: the words of the button, the acts of `manage` that do it, the first one
-   * first, and what that shows of the person; absent where they have to bring it once more to show it.
-   */
-  enrolment?: { label: string; acts: string[]; amr?: Amr[] }
+  /** How it is set up in the middle of signing in: the words of the button, and the acts of `manage` that do it, the first one first. */
+  enrolment?: { label: string; acts: string[] }
   step: 'first' | 'second' | 'both'
   /** What a thief would have to take: two of one kind are one factor. */
   kind: 'knowledge' | 'mailbox' | 'possession' | 'upstream' | 'wallet'
@@ -104,7 +101,7 @@ export type SignInMethod = {
   /** Whether what was begun can still be brought to an end. */
   resume?(begun: Pending): Promise<boolean>
   verify(attempt: Attempt): Promise<Outcome>
-  /** Whether the person could bring this proof; of a way that may be a second factor, whether it is one of theirs. */
+  /** Whether the person could bring this proof. */
   isEnrolled?(user: User): Promise<boolean>
   /** What the person can do with it in their account. */
   manage?: Manage

@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Factors, SecondFactor } from '../config/factors.ts'
+import { amrToTell } from '../lib/amr.ts'
 import { nextStep } from '../policy/next-step.ts'
 import { type AcrRequest, acrToTell, readAcrRequest } from '../policy/request.ts'
 import { proofsOf } from '../policy/session-proofs.ts'
@@ -30,10 +31,11 @@ export async function isStrongEnough(ctx: KoaContextWithOIDC, policy: Factors): 
 
 /**
  * Answers with the class the client named, where the sign-in is as good as that: clients compare and do not order. The
- * engine reads `acr` from the session, which keeps the truth for the next client.
+ * engine reads `acr` and `amr` from the session, which keeps the truth for the next client and for us.
  */
-export function tellAcr(ctx: KoaContextWithOIDC): void {
-  const { acr } = ctx.oidc.session ?? {}
+export function tellStrength(ctx: KoaContextWithOIDC): void {
+  const { acr, amr } = ctx.oidc.session ?? {}
+  if (amr) Object.defineProperty(ctx.oidc, 'amr', { value: amrToTell(amr), configurable: true })
   if (acr === undefined || !isAcr(acr)) return
   Object.defineProperty(ctx.oidc, 'acr', { value: acrToTell(acr, acrRequestOf(ctx)), configurable: true })
 }

@@ -1,6 +1,6 @@
 import { interactionPolicy } from 'oidc-provider'
 import type { Factors } from '../config/factors.ts'
-import { isStrongEnough, tellAcr } from './acr.ts'
+import { isStrongEnough, tellStrength } from './acr.ts'
 
 const { base, Check, Prompt } = interactionPolicy
 
@@ -27,7 +27,7 @@ export function createPrompts(confirmsFirst: boolean, factors: Factors) {
       const { session, account } = ctx.oidc
       if (!session?.accountId || !account) return Check.NO_NEED_TO_PROMPT
       if (!(await isStrongEnough(ctx, factors))) return Check.REQUEST_PROMPT
-      tellAcr(ctx)
+      tellStrength(ctx)
       return Check.NO_NEED_TO_PROMPT
     }),
   )

@@ -82,3 +82,29 @@ test('a trusted device stands in for a person’s own factor, and claims nothing
   expect(step(known)).toMatchObject({ step: 'enrol' })
   expect(step({ ...known, person: { isAdministrator: true, enrolled: ['totp'] } })).toEqual(prove('totp'))
 })
+
+test('a wish for the strongest is met by a recovery code where the rest is lost, a demand is not', () => {
+  const person = withFactors('passkey', 'totp', 'recovery-codes')
+  const wish = { voluntary: ['phr'] }
+  expect(step({ person, request: wish })).toEqual(prove('passkey', 'recovery-codes'))
+  expect(step({ person, request: wish, proofs: [password, totp] })).toEqual(
+    prove('passkey', 'recovery-codes'),
+  )
+  expect(step({ person, request: wish, proofs: [password, recoveryCode] })).toMatchObject({
+    step: 'done',
+    acr: 'urn:anteroom:acr:2',
+  })
+  expect(step({ person, request: { essential: ['phr'] } })).toEqual(prove('passkey'))
+  expect(step({ person, request: { essential: ['phr'] }, proofs: [password, recoveryCode] })).toEqual(
+    prove('passkey'),
+  )
+})
+
+test('a key that verifies nobody is wished for once, and not again and again', () =>
+  expect(
+    step({
+      person: withFactors('passkey'),
+      request: { voluntary: ['phr'] },
+      proofs: [password, PROOFS.touchedKey],
+    }),
+  ).toMatchObject({ step: 'done', acr: 'urn:anteroom:acr:2' }))

@@ -65,6 +65,8 @@ type Rules = {
   asksForOwn: boolean
   /** The class to be reached; null where it cannot be. */
   need: Acr | null
+  /** The same without what is only wished for. */
+  least: Acr | null
 }
 
 function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignIn): Rules {
@@ -75,24 +77,34 @@ function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignI
   const enrollable = mustHaveOne ? missing(offered, policy.accepted) : []
   // Only for what has to be met is anything asked that counts no more, or is not there yet.
   const counting = offered.filter((method) => policy.accepted.includes(method))
-  const within = request.essential ? [...offered, ...enrollable] : counting
+  const within = request.essential ? [...offered, ...enrollable] : yetToShow(proofs, counting)
   const answer = leastAnswer(request, bestOf(proofs, within, policy.accepted))
   const isVouchedFor = isTrustedDevice && policy.trusted_device > 0 && enrollable.length === 0
   const deviceStandsIn = isVouchedFor && isOrdinary(person, request)
+  const floor = mustHaveOne && !deviceStandsIn ? TWO_FACTORS : ONE_FACTOR
+  const need = answer === ONE_FACTOR ? floor : answer
   return {
     proofs,
     offered,
     counted: policy.accepted,
     enrollable,
     asksForOwn: offered.length > 0 && !deviceStandsIn,
-    need: answer === ONE_FACTOR && mustHaveOne && !deviceStandsIn ? TWO_FACTORS : answer,
+    need,
+    least: request.essential ? need : floor,
   }
 }
 
-const isOwnKind = (method: SecondFactor) => method !== 'recovery-codes'
+const STAND_IN = 'recovery-codes' satisfies SecondFactor
+const isOwnKind = (method: SecondFactor) => method !== STAND_IN
+
+/** What a wish can still lead to: nobody is asked twice for the same, and whoever brings a recovery code has lost the rest. */
+const yetToShow = (proofs: readonly Proof[], methods: SecondFactor[]) =>
+  proofs.some(({ method }) => method === STAND_IN)
+    ? []
+    : methods.filter((method) => !proofs.some((proof) => proof.method === method))
 
 /** What somebody could enrol who has nothing that counts; recovery codes only stand in for something. */
-const missing = (offered: readonly SecondFactor[], accepted: readonly SecondFactor[]) =>
+export const missing = (offered: readonly SecondFactor[], accepted: readonly SecondFactor[]) =>
   offered.some((method) => isOwnKind(method) && accepted.includes(method)) ? [] : accepted.filter(isOwnKind)
 
 /** What counts no more is still asked of whoever has nothing else: else a new rule would open their account to a password. */
@@ -104,7 +116,8 @@ function offeredOf(enrolled: readonly SecondFactor[], accepted: readonly SecondF
   return asked.length ? asked : own
 }
 
-const hasToHaveOne = ({ isAdministrator }: SignIn['person'], { second_factor_for }: Factors) =>
+/** Who has to have a second factor, by the policy alone. */
+export const hasToHaveOne = ({ isAdministrator }: SignIn['person'], { second_factor_for }: Factors) =>
   second_factor_for === 'everyone' || (second_factor_for === 'administrators' && isAdministrator)
 
 /** A device that is trusted is no proof: it stands in where nothing but a sign-in is asked for, and never lowers `need`. */
@@ -137,7 +150,8 @@ const isOwnFactorProved = ({ asksForOwn, counted, offered }: Rules, proofs: read
 
 /** Nothing is enrolled by anybody who has a second factor and has not brought it, though it may count no more. */
 function proveOwn(rules: Rules, isGoal: typeof isEnough): NextStep {
-  const methods = rules.offered.filter((method) => isGoal(rules, [...rules.proofs, proofBy(method)]))
+  const goalOf = (method: SecondFactor) => (method === STAND_IN ? { ...rules, need: rules.least } : rules)
+  const methods = rules.offered.filter((method) => isGoal(goalOf(method), [...rules.proofs, proofBy(method)]))
   return methods.length ? { step: 'prove', which: 'second', methods } : ANY_WAY_IN
 }
 

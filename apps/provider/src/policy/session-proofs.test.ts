@@ -14,7 +14,7 @@ const PROOFS = [
   proof('password', 'knowledge', 'pwd'),
   proof('email-code', 'mailbox', 'otp'),
   proof('totp', 'possession', 'otp'),
-  proof('recovery-codes', 'possession', 'otp'),
+  proof('recovery-codes', 'possession', 'otp', 'recovery'),
   proof('passkey', 'possession', 'swk'),
   proof('passkey', 'possession', 'hwk', 'user'),
 ]

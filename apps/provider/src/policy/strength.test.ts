@@ -24,7 +24,7 @@ test.each([
   ['touchedKey', 'urn:anteroom:acr:1', 'hwk'],
   ['password + totp', 'urn:anteroom:acr:2', 'pwd otp mfa'],
   ['mailedCode + totp', 'urn:anteroom:acr:2', 'otp mfa'],
-  ['mailedCode + recoveryCode', 'urn:anteroom:acr:2', 'otp mfa'],
+  ['mailedCode + recoveryCode', 'urn:anteroom:acr:2', 'otp mfa recovery'],
   ['upstream + totp', 'urn:anteroom:acr:2', 'fed otp mfa'],
   ['wallet + totp', 'urn:anteroom:acr:2', 'swk otp mfa'],
   ['password + passkey', 'phr', 'pwd swk user mfa'],

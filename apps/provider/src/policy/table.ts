@@ -1,5 +1,7 @@
 // What docs/factors.md tells of every combination, worked out by the rules themselves.
+
 import { PRESETS, type SecondFactor } from '../config/factors.ts'
+import { amrToTell } from '../lib/amr.ts'
 import { DAY } from '../lib/clock.ts'
 import { type NextStep, nextStep, type SignIn } from './next-step.ts'
 import type { Proof } from './strength.ts'
@@ -17,7 +19,7 @@ const FIRST: Record<string, Proof> = {
 }
 
 const TOTP: Proof = { method: 'totp', kind: 'possession', amr: ['otp'], at }
-const RECOVERY_CODE: Proof = { method: 'recovery-codes', kind: 'possession', amr: ['otp'], at }
+const RECOVERY_CODE: Proof = { method: 'recovery-codes', kind: 'possession', amr: ['otp', 'recovery'], at }
 const BACKED_UP: SecondFactor[] = ['totp', 'recovery-codes']
 
 type Second = { enrolled: SecondFactor[]; brought?: Proof | undefined }
@@ -77,7 +79,7 @@ const SHORT = (acr: string) => acr.replace('urn:anteroom:acr:', '')
 function tell(next: NextStep): string {
   switch (next.step) {
     case 'done':
-      return `**${SHORT(next.acr)}** \`${next.amr.join(' ')}\``
+      return `**${SHORT(next.acr)}** \`${amrToTell(next.amr).join(' ')}\``
     case 'prove':
       return next.which === 'first' ? 'asks for another way in' : `asks for ${next.methods.join(' or ')}`
     case 'enrol':

@@ -23,7 +23,7 @@ export const PROOFS = {
   passkey: proof('passkey', 'possession', 'swk', 'user', 'mfa'),
   touchedKey: proof('passkey', 'possession', 'hwk'),
   totp: proof('totp', 'possession', 'otp', 'mfa'),
-  recoveryCode: proof('recovery-codes', 'possession', 'otp', 'mfa'),
+  recoveryCode: proof('recovery-codes', 'possession', 'otp', 'mfa', 'recovery'),
 } satisfies Record<string, Proof>
 
 const ALL = Object.values(PROOFS)

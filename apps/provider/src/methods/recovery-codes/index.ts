@@ -32,7 +32,7 @@ export function createRecoveryCodesMethod(deps: ManageDependencies): SignInMetho
     const code = readCode(fields('code'))
     if (!code) return refused('incomplete', user)
     if (!(await codes.has(user.id, code))) return refused('wrong', user)
-    return { ok: true, amr: ['otp'], claim: () => claim(user, code) }
+    return { ok: true, amr: ['otp', 'recovery'], claim: () => claim(user, code) }
   }
 
   async function claim(user: User, code: string): Promise<Person | null> {

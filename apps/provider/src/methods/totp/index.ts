@@ -17,7 +17,7 @@ export function createTotpMethod(deps: ManageDependencies): SignInMethod {
     invitation: 'Use your authenticator app',
     step: 'second',
     kind: 'possession',
-    enrolment: { label: 'Set up authenticator app', acts: ['begin', 'confirm'], amr: ['otp'] },
+    enrolment: { label: 'Set up authenticator app', acts: ['begin', 'confirm'] },
     show: ({ action, csrf }, errors) => part(codePage, { action, csrf, errors }),
     allowances: ({ user }, network) => [
       ...accountAllowances(user?.id ?? ''),
