@@ -43,9 +43,9 @@ export const profilePage = view<
     }
 >('account/profile')
 
-export const securityPage = view<
-  ConsolePage & { notice: string | null; hasPassword: boolean; passwordUrl: string; panels: string[] }
->('account/security')
+export const securityPage = view<ConsolePage & { notice: string | null; panels: string[] }>(
+  'account/security',
+)
 
 /** A step of setting a way in up, or what is shown once. */
 export const wayPage = view<ConsolePage & { part: string }>('account/way')

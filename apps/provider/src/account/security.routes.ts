@@ -5,6 +5,7 @@ import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
 import type { Lock, Taken } from '../limits/store.ts'
 import { PASSWORD_CLOSED, tooManyTries } from '../limits/words.ts'
+import { hasPassword } from '../methods/password/manage.ts'
 import type { NewCredential, User } from '../users/user.ts'
 import { changePassword } from './change-password.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
@@ -32,8 +33,6 @@ export function securityRoutes(router: Router, room: Room): void {
       title: 'Security',
       console: consoleOf('Security', door.signOut(ctx)),
       notice: notices.take(ctx),
-      hasPassword: await hasPassword(visitor.user),
-      passwordUrl: PASSWORD.page,
       panels: await drawPanels(ctx, visitor),
     })
     sendPage(ctx, page)
@@ -44,10 +43,8 @@ export function securityRoutes(router: Router, room: Room): void {
   })
   router.post(PASSWORD.page, (ctx) => passwords.admit(() => save(ctx)))
 
-  const hasPassword = async ({ id }: User) => (await users.listCredentials(id, 'password')).length > 0
-
   async function draw(ctx: Context, { user }: Visitor, refusal?: Refusal) {
-    const has = await hasPassword(user)
+    const has = await hasPassword(users, user.id)
     const page = views.page(passwordPage, {
       title: has ? 'Change password' : 'Set a password',
       console: consoleOf('Security', door.signOut(ctx)),
@@ -68,7 +65,7 @@ export function securityRoutes(router: Router, room: Room): void {
     const visitor = await door.receive(ctx, PASSWORD)
     if (!visitor) return
     const { user, fields } = visitor
-    const has = await hasPassword(user)
+    const has = await hasPassword(users, user.id)
     const allowances = has ? passwords.allowances(user, networkOf(ctx.ip)) : []
     const taken = await tries.take(allowances)
     if (!taken.ok) return refuse(ctx, visitor, taken)

@@ -12,16 +12,21 @@ import {
   makeChange,
 } from '../methods/manage.ts'
 import type { SignInMethod } from '../methods/method.ts'
+import { proofsOf } from '../policy/session-proofs.ts'
+import { combine, type Proof } from '../policy/strength.ts'
 import type { User } from '../users/user.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
+import { mindLastWay } from './last-way.ts'
 import { consoleOf, wayPage } from './pages.ts'
 import type { Room } from './room.routes.ts'
-import type { Demand, Visitor } from './session.routes.ts'
+import type { Demand, Session, Visitor } from './session.routes.ts'
 
 const PAGE = '/account/security'
 const ACT = { page: PAGE, fresh: true } satisfies Demand
 
 const STAND_IN: SecondFactor = 'recovery-codes'
+
+type Finishing = { method: SignInMethod; managed: Parameters<typeof makeChange>[0] }
 
 /** The ways in of a person: each method draws its own panel and says what its acts do. */
 export function waysRoutes(router: Router, room: Room) {
@@ -58,7 +63,7 @@ export function waysRoutes(router: Router, room: Room) {
     if ('page' in managed) return draw(ctx, managed.page, managed.errors.length ? 422 : 200)
     if ('relabel' in managed) return relabel(ctx, managed.relabel)
     try {
-      await finish(ctx, visitor, managed)
+      await finish(ctx, visitor, { method, managed })
     } catch (error) {
       if (!(error instanceof ChangeRefused)) throw error
       draw(ctx, error.page, 422)
@@ -71,12 +76,15 @@ export function waysRoutes(router: Router, room: Room) {
     seeOther(ctx, PAGE)
   }
 
-  async function finish(ctx: Context, visitor: Visitor, managed: Parameters<typeof makeChange>[0]) {
+  async function finish(ctx: Context, visitor: Visitor, { method, managed }: Finishing) {
     const { user, session } = visitor
     const change = await scope.transaction(async () => {
       const generation = await users.advanceGeneration(user.id)
+      const before = await users.listCredentialTypes(user.id)
       const made = await makeChange(managed)
-      await dropStandIns(user)
+      const left = await dropStandIns(user)
+      if (before.some((type) => !left.includes(type))) await mindLastWay(room, user, left)
+      if (made.shown) lift(session, { method: method.id, kind: method.kind, amr: made.shown, at: 0 })
       await tell(ctx, visitor, made)
       await keepSignedIn(ctx, config.ISSUER, session)
       browsers.remember(ctx, { id: user.id, generation })
@@ -89,10 +97,18 @@ export function waysRoutes(router: Router, room: Room) {
   }
 
   /** Recovery codes stand in for another second factor; with the last of those they go. */
-  async function dropStandIns({ id }: User) {
+  async function dropStandIns({ id }: User): Promise<string[]> {
     const types = await users.listCredentialTypes(id)
-    const others = SECOND_FACTORS.filter((factor) => factor !== STAND_IN && types.includes(factor))
-    if (others.length === 0) await users.removeCredentials(id, STAND_IN)
+    if (SECOND_FACTORS.some((factor) => factor !== STAND_IN && types.includes(factor))) return types
+    await users.removeCredentials(id, STAND_IN)
+    return types.filter((type) => type !== STAND_IN)
+  }
+
+  /** What was just shown counts in this session like any proof: nobody asks for it in the next moment. */
+  function lift(session: Session, proof: Proof) {
+    const { accepted } = config.policy.factors
+    const { amr, acr } = combine([...proofsOf(session.amr ?? [], accepted), proof], accepted)
+    if (acr) Object.assign(session, { amr, acr })
   }
 
   async function tell(ctx: Context, { user }: Visitor, { event, further = [], letter }: Change) {

@@ -10,6 +10,7 @@ export type AuditEvent =
   | { type: 'address.changed'; userId: string }
   | { type: 'address.change_undone'; userId: string }
   | { type: 'password.changed'; userId: string; how: 'set' | 'changed' | 'reset' }
+  | { type: 'password.removed'; userId: string }
   | { type: 'password.reset_requested'; userId?: string }
   | { type: 'totp.enrolled'; userId: string }
   | { type: 'totp.removed'; userId: string }

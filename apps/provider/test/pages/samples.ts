@@ -57,6 +57,7 @@ const emailCodePage = view<{
 }>('methods/email-code/code')
 type Form = { action: string; csrf: string }
 const totpCode = view<Form & { errors: FieldError[] }>('methods/totp/code')
+const passwordPanel = view<Form & { hasPassword: boolean }>('methods/password/panel')
 const totpPanel = view<Form & { isEnrolled: boolean }>('methods/totp/panel')
 const totpSetup = view<
   Form & { setup: Setup | null; isOver: boolean; errors: FieldError[]; doneUrl: string }
@@ -148,6 +149,8 @@ const setUp = ({ email, errors }: Told, { isFirst = true, isOver = false } = {})
     errors,
     doneUrl: '/account/security',
   })
+const passwordPart = (hasPassword: boolean) =>
+  views.fragment(passwordPanel, { ...post('/account/security/password'), hasPassword })
 const recoveryCodesPanel = (left: number, isNeeded = true) =>
   views.fragment(recoveryPanel, {
     ...post('/account/security/recovery-codes'),
@@ -304,9 +307,7 @@ export const samples: Record<string, (told: Told) => string> = {
       title: 'Security',
       console: consoleOf('Security', post('/sign-out')),
       notice: name,
-      hasPassword: true,
-      panels: [],
-      passwordUrl: '/account/security/password',
+      panels: [passwordPart(true)],
     }),
   'account/password': (told) =>
     views.page(passwordPage, {
@@ -389,6 +390,7 @@ export const samples: Record<string, (told: Told) => string> = {
     framed(views.fragment(recoveryCode, { ...post('/interaction/1/method/recovery-codes'), errors }), {
       errors,
     }),
+  'methods/password/panel': () => framed(passwordPart(true), { errors: [] }),
   'methods/recovery-codes/panel': () => framed(recoveryCodesPanel(10), { errors: [] }),
   'methods/recovery-codes/list': ({ name, email }) =>
     framed(views.fragment(recoveryList, { codes: [name, ...CODES], email, doneUrl: '/account/security' }), {
@@ -497,9 +499,7 @@ export const bareSamples: Record<string, () => string> = {
       title: 'Security',
       console: consoleOf('Security', post('/sign-out')),
       notice: null,
-      hasPassword: false,
-      panels: [],
-      passwordUrl: '/account/security/password',
+      panels: [passwordPart(false)],
     }),
   'a first password': () =>
     views.page(passwordPage, {

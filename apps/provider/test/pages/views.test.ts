@@ -119,7 +119,7 @@ test.each([
     ['Sign out', 'Save'],
     ['Profile', 'Security', 'Confirm address', 'Change address'],
   ],
-  ['account/security', [], ['Sign out'], ['Profile', 'Security', 'Change password']],
+  ['account/security', [], ['Sign out', 'Remove password'], ['Profile', 'Security', 'Change password']],
   [
     'account/password',
     ['Current password', 'New password'],

@@ -40,6 +40,8 @@ export function createEmailCodeMethod({ mailbox, codes }: EmailCodeDependencies)
       return id ? { ok: true, begun: { ...begun, id } } : { ok: false, errors: [inField('code', TOO_LATE)] }
     },
     resume: ({ id }) => codes.isOpen(id),
+    // Whoever proves a mailbox that nobody confirmed gets an account of their own.
+    isEnrolled: async ({ emailVerified }) => emailVerified,
     verify,
   }
 

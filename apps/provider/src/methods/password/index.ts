@@ -7,6 +7,7 @@ import type { UserStore } from '../../users/store.ts'
 import { type Attempt, type Outcome, part, type SignInMethod } from '../method.ts'
 import { accountAllowances } from './allowances.ts'
 import type { Hasher } from './hasher.ts'
+import { createManage, hasPassword } from './manage.ts'
 import { isOverlong, judgePassword, normalizePassword, type PasswordRules } from './strength.ts'
 
 const signInField = view<{
@@ -77,6 +78,8 @@ export function createPasswordMethod(deps: PasswordDependencies): SignInMethod {
       return [...accountAllowances(account), { limit: 'password_per_ip', key: network }]
     },
     verify,
+    isEnrolled: ({ id }) => hasPassword(users, id),
+    manage: createManage({ users, issuer }),
     lockLetter: (lock) =>
       lock === 'disabled'
         ? { kind: 'password_disabled', forgotUrl: `${issuer}/forgot` }
