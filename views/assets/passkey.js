@@ -2,11 +2,21 @@
 // or in a browser that knows no passkeys, what needs them stays hidden.
 const SENT = ['csrf', 'email', 'response']
 const REMOVED = 'anteroom-removed-passkey'
+const MONTH = 30 * 24 * 60 * 60 * 1000
 const { PublicKeyCredential } = window
 
 if (PublicKeyCredential && navigator.credentials) {
   for (const part of document.querySelectorAll('[data-passkey]')) open(part)
   for (const panel of document.querySelectorAll('[data-accepted-passkeys]')) signal(panel)
+  hint()
+}
+
+/** Only where the device makes passkeys by itself is one offered. What *Not now* has left there, no script can write over. */
+async function hint() {
+  if (!(await PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.())) return
+  const expires = Date.now() + MONTH
+  const hinted = { name: 'anteroom_passkeys', value: 'possible', path: '/', sameSite: 'lax', expires }
+  window.cookieStore?.set(hinted).catch(() => undefined)
 }
 
 /** One ceremony: its button, and autofill where the page has a field for it. */

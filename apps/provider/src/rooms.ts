@@ -12,6 +12,7 @@ import { createUnitOfWork } from './db/unit-of-work.ts'
 import { createAssets } from './http/assets.ts'
 import { createCsrf } from './http/csrf.ts'
 import { createKnownBrowsers } from './http/known-browsers.ts'
+import { createOffers } from './http/offers.ts'
 import { createViews } from './http/view.ts'
 import { DELIVERY } from './jobs/letters.ts'
 import { createKeyStore } from './keys/store.ts'
@@ -54,6 +55,7 @@ function openGround({ config, database, sealer }: Dependencies) {
     assets,
     views: createViews(VIEWS, assets, config.branding),
     csrf: createCsrf(config.ISSUER, sealer.derive('csrf')),
+    offers: createOffers(config.ISSUER),
     browsers: createKnownBrowsers(config.ISSUER, sealer.deriveAll('known-browser')),
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import type { Csrf } from '../http/csrf.ts'
 import type { KnownBrowsers } from '../http/known-browsers.ts'
+import type { Offers } from '../http/offers.ts'
 import type { Views } from '../http/view.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits/store.ts'
@@ -28,6 +29,7 @@ export type AccountDependencies = {
   confirmations: Confirmations
   outbox: Outbox
   browsers: KnownBrowsers
+  offers: Offers
   audit: AuditLog
   limits: Limits
   methods: SignInMethod[]

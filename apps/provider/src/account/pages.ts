@@ -47,8 +47,8 @@ export const securityPage = view<ConsolePage & { notice: string | null; panels: 
   'account/security',
 )
 
-/** A step of setting a way in up, or what is shown once. */
-export const wayPage = view<ConsolePage & { part: string }>('account/way')
+/** A step of setting a way in up, what is shown once, or what is offered. */
+export const wayPage = view<ConsolePage & { notice: string | null; part: string }>('account/way')
 
 export const passwordPage = view<
   ConsolePage &

@@ -9,6 +9,7 @@ import { hasPassword } from '../methods/password/manage.ts'
 import type { NewCredential, User } from '../users/user.ts'
 import { changePassword } from './change-password.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
+import { OFFER, offerRoutes } from './offer.routes.ts'
 import { consoleOf, passwordPage, securityPage } from './pages.ts'
 import { CURRENT_FIELD } from './passwords.ts'
 import type { Room } from './room.routes.ts'
@@ -24,6 +25,7 @@ type Refusal = { errors: FieldError[]; status: number }
 export function securityRoutes(router: Router, room: Room): void {
   const { door, views, csrf, config, notices, users, passwords, tries, browsers, outbox, audit } = room
 
+  const { isOfferDue } = offerRoutes(router, room)
   const { drawPanels } = waysRoutes(router, room)
 
   router.get(PAGE, async (ctx) => {
@@ -89,7 +91,7 @@ export function securityRoutes(router: Router, room: Room): void {
     const generation = await changePassword(room, { ...change, user, told: door.tellOf(ctx), keep })
     browsers.remember(ctx, { id: user.id, generation })
     notices.leave(ctx, 'password_changed')
-    seeOther(ctx, PAGE)
+    seeOther(ctx, (await isOfferDue(ctx, user)) ? OFFER : PAGE)
   }
 
   function refuse(ctx: Context, visitor: Visitor, { wait, untilReset }: Extract<Taken, { ok: false }>) {

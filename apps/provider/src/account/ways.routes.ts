@@ -121,6 +121,7 @@ export function waysRoutes(router: Router, room: Room) {
     const page = views.page(wayPage, {
       title,
       console: consoleOf('Security', door.signOut(ctx)),
+      notice: null,
       part: views.fragment(part.view, part.data),
       ...(scripts && { scripts }),
     })

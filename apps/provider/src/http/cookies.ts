@@ -17,6 +17,8 @@ export function cookieNames(issuer: string) {
     origin: `${host}anteroom_origin`,
     /** Who has signed in here before, as MACs that tell nobody else. */
     browser: `${host}anteroom_browser`,
+    /** Whether a passkey is offered here. Without a prefix: the script that writes it knows no issuer. */
+    passkeys: 'anteroom_passkeys',
   }
 }
 

@@ -18,7 +18,8 @@ export type Standing = { user: User; proved: Proved; decision: Decision }
 
 /** How a person who proved who they are goes in, by whichever door, or is asked for more. */
 export function createAdmission(gate: Gate, deps: InteractionDependencies) {
-  const { browsers, outbox, scope, config, users, now } = deps
+  const { browsers, offers, methods, outbox, scope, config, users, now } = deps
+  const offered = methods.find(({ offer }) => offer)
   return { claimAndSettle, settle, findStanding }
 
   /** Refused when the proof was good, but somebody else brought it first. */
@@ -60,11 +61,25 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     const decision = await decide(journey, user, proved)
     if (proved.isNew && proved.proofs.length === 1)
       await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
-    if (decision.step === 'admit') return admit(ctx, journey, { user, proved, login: decision.login })
     if (decision.step === 'refuse') return gate.finish(ctx, journey, UNMET)
+    if (decision.step === 'admit') {
+      const isOfferDue = await mayOffer(ctx, { user, proved })
+      if (isOfferDue) return hold(ctx, journey, { ...proved, isOffered: true })
+      return admit(ctx, journey, { user, proved, login: decision.login })
+    }
     await gate.record(ctx, { type: 'sign_in.more_asked', userId: user.id, step: decision.step }, journey)
+    await hold(ctx, journey, proved)
+  }
+
+  async function hold(ctx: Context, { uid }: Journey, proved: Proved): Promise<void> {
     await gate.keep(ctx, { proved })
-    seeOther(ctx, journeyPath(journey.uid))
+    seeOther(ctx, journeyPath(uid))
+  }
+
+  /** Once, to whoever is new and was not asked to set anything up, where their device is up to it. */
+  async function mayOffer(ctx: Context, { user, proved }: { user: User; proved: Proved }): Promise<boolean> {
+    const isMoment = proved.isNew && proved.proofs.length === 1 && !proved.isOffered
+    return isMoment && offers.isWelcome(ctx) && !(await offered?.isEnrolled?.(user))
   }
 
   /** Null where nothing was proved, or it has become worthless since. */

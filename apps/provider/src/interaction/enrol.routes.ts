@@ -14,6 +14,7 @@ import type { Admission, Standing } from './admission.routes.ts'
 import { SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath, type Proved } from './journey.ts'
+import { laterOf } from './offer.routes.ts'
 import { enrolPage, managePage } from './pages.ts'
 
 type Deps = InteractionDependencies & { gate: Gate; admission: Admission }
@@ -26,9 +27,12 @@ export function enrolRoutes(router: Router, deps: Deps) {
   const byId = new Map(methods.map((method) => [method.id, method]))
 
   router.post('/enrol/:id/:act', enrol)
-  router.post('/second', goOn)
+  router.post('/second', async (ctx) => {
+    const { journey } = await gate.post(ctx, SIGN_IN_PROMPTS)
+    await goOn(ctx, journey)
+  })
 
-  return { drawEnrol }
+  return { drawEnrol, goOn }
 
   function drawEnrol(ctx: Context, journey: Journey, { decision }: Standing): void {
     const ways = decision.step === 'enrol' ? decision.methods : []
@@ -52,9 +56,10 @@ export function enrolRoutes(router: Router, deps: Deps) {
     const { id, act } = ctx['params'] as { id: string; act: string }
     const method = byId.get(id)
     if (!method?.manage || !method.enrolment?.acts.includes(act)) throw notFound()
-    const isAsked =
-      standing?.decision.step === 'enrol' && standing.decision.methods.some((each) => each === id)
-    return standing && isAsked ? { standing, method, act } : null
+    const { decision, proved } = standing ?? {}
+    const isAsked = decision?.step === 'enrol' && decision.methods.some((each) => each === id)
+    const isOffered = decision?.step === 'admit' && proved?.isOffered && method.offer
+    return standing && (isAsked || isOffered) ? { standing, method, act } : null
   }
 
   async function enrol(ctx: Context) {
@@ -72,13 +77,15 @@ export function enrolRoutes(router: Router, deps: Deps) {
     }
     const managed = await method.manage!.acts[act]?.(attempt)
     if (!managed) throw notFound()
-    if ('page' in managed) return draw(ctx, journey, managed.page, managed.errors.length ? 422 : 200)
+    const isOffer = standing.proved.isOffered === true
+    if ('page' in managed)
+      return draw(ctx, journey, { ...managed.page, isOffer }, managed.errors.length ? 422 : 200)
     if (!('change' in managed)) throw notFound()
     try {
       await finish(ctx, journey, { enrolling, managed })
     } catch (error) {
       if (!(error instanceof ChangeRefused)) throw error
-      draw(ctx, journey, error.page, 422)
+      draw(ctx, journey, { ...error.page, isOffer }, 422)
     }
   }
 
@@ -114,19 +121,25 @@ export function enrolRoutes(router: Router, deps: Deps) {
   }
 
   /** In, once everything is set up and what was shown once was read. */
-  async function goOn(ctx: Context) {
-    const { journey } = await gate.post(ctx, SIGN_IN_PROMPTS)
+  async function goOn(ctx: Context, journey: Journey) {
     const standing = await admission.findStanding(journey)
     if (standing?.decision.step !== 'admit') return seeOther(ctx, journeyPath(journey.uid))
     const { user, proved } = standing
     await scope.transaction(() => admission.settle(ctx, journey, { user, proved, method: '' }))
   }
 
-  function draw(ctx: Context, journey: Journey, { part, title, scripts }: ManagePage, status: number) {
+  /** Whoever was offered something goes on without it; whoever has to have it can only give up. */
+  function draw(
+    ctx: Context,
+    journey: Journey,
+    { part, title, scripts, isOffer }: ManagePage & { isOffer?: boolean },
+    status: number,
+  ) {
     const page = views.page(managePage, {
       title,
       part: views.fragment(part.view, part.data),
-      cancel: gate.cancelOf(ctx, journey),
+      later: isOffer ? laterOf(journey, csrf.token(ctx)) : null,
+      cancel: isOffer ? null : gate.cancelOf(ctx, journey),
       ...(scripts && { scripts }),
     })
     sendPage(ctx, page, status)

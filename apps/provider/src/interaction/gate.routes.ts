@@ -11,6 +11,7 @@ import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
 import { type Fields, readFields } from '../http/fields.ts'
 import type { KnownBrowsers } from '../http/known-browsers.ts'
+import type { Offers } from '../http/offers.ts'
 import { badRequest } from '../http/problem.ts'
 import { sendOnward } from '../http/reply.ts'
 import type { Views } from '../http/view.ts'
@@ -39,6 +40,7 @@ export type InteractionDependencies = {
   confirmations: Confirmations
   outbox: Outbox
   browsers: KnownBrowsers
+  offers: Offers
   now: Clock
   consents: ConsentStore
   registry: Registry

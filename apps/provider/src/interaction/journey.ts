@@ -40,8 +40,17 @@ export type Progress = {
   proved?: Proved
 }
 
-/** `generation`: the person's when they began; a credential changed since makes all of it worthless. */
-export type Proved = { userId: string; generation: number; isNew: boolean; proofs: Proof[] }
+/**
+ * `generation`: the person's when they began; a credential changed since makes all of it worthless. `isOffered`: all is proved
+ * that is asked for, and on the way in something is offered once.
+ */
+export type Proved = {
+  userId: string
+  generation: number
+  isNew: boolean
+  proofs: Proof[]
+  isOffered?: boolean
+}
 
 /** What people are told about the app they are on the way to. */
 export type ClientLine = { name: string; host: string; uri: string | null; own: boolean }

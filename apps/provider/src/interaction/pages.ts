@@ -34,8 +34,10 @@ export const enrolPage = view<
   }
 >('interaction/enrol')
 
-/** A page on the way there. */
-export const managePage = view<PageData & { part: string; cancel: Cancel }>('interaction/manage')
+/** A page on the way there; `later` where it is only offered. */
+export const managePage = view<PageData & { part: string; later: Cancel | null; cancel: Cancel | null }>(
+  'interaction/manage',
+)
 
 /** For a person who is signed in and has not confirmed their address. */
 export const confirmPage = view<

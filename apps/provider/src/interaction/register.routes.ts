@@ -49,7 +49,7 @@ export function registerRoutes(router: Router, deps: Deps) {
       proof: views.fragment(proof.view, proof.data),
       errors,
       signInUrl: journeyPath(journey.uid, '/sign-in'),
-      scripts: ['password.js'],
+      scripts: ['password.js', 'passkey.js'],
     })
     sendPage(ctx, page, tried?.status ?? 200)
   }

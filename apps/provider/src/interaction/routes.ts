@@ -10,6 +10,7 @@ import { consentRoutes } from './consent.routes.ts'
 import { enrolRoutes } from './enrol.routes.ts'
 import { createGate, type InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
+import { offerRoutes } from './offer.routes.ts'
 import { registerRoutes } from './register.routes.ts'
 import { secondRoutes } from './second.routes.ts'
 import { signInRoutes } from './sign-in.routes.ts'
@@ -26,7 +27,8 @@ export function interactionRoutes(deps: InteractionDependencies): Router[] {
   beginRoutes(journey, steps)
   const { drawRegister } = registerRoutes(journey, steps)
   const { drawSecond } = secondRoutes(journey, steps)
-  const { drawEnrol } = enrolRoutes(journey, steps)
+  const { drawEnrol, goOn } = enrolRoutes(journey, steps)
+  const { drawOffer } = offerRoutes(journey, { ...steps, goOn })
   const { drawConfirm } = confirmRoutes(journey, steps)
   const { drawConsent } = consentRoutes(journey, gate, deps)
 
@@ -42,10 +44,12 @@ export function interactionRoutes(deps: InteractionDependencies): Router[] {
     if (current.prompt === 'create') return drawRegister(ctx, current)
     return attempts.drawSignIn(ctx, current)
   })
-  const drawStanding = (ctx: Context, current: Journey, standing: Standing) => {
+  const drawStanding = async (ctx: Context, current: Journey, standing: Standing) => {
     const { step } = standing.decision
     if (step === 'prove') return drawSecond(ctx, current, standing)
-    return step === 'refuse' ? gate.finish(ctx, current, UNMET) : drawEnrol(ctx, current, standing)
+    if (step === 'refuse') return gate.finish(ctx, current, UNMET)
+    if (step === 'admit' && (await drawOffer(ctx, current, standing))) return
+    drawEnrol(ctx, current, standing)
   }
   // The two pages a person may choose between, while it is their turn.
   const choice = (draw: (ctx: Context, current: Journey) => void) => async (ctx: Context) => {

@@ -60,6 +60,11 @@ export type Attempt = {
 export type Part = { view: View<object>; data: object }
 export const part = <Data extends object>(view: View<Data>, data: NoInfer<Data>): Part => ({ view, data })
 
+type Form = { action: string; csrf: string }
+
+/** `add` begins setting it up, `later` puts it off. */
+export type Offer = (forms: { add: Form; later: Form }) => Part
+
 /** What a new person brings at sign-up. */
 export type Enrolment =
   | { ok: true; credential: NewCredential; amr: Amr[] }
@@ -103,6 +108,8 @@ export type SignInMethod = {
   verify(attempt: Attempt): Promise<Outcome>
   /** Whether the person could bring this proof. */
   isEnrolled?(user: User): Promise<boolean>
+  /** Offers it to somebody who has none and does not need one. */
+  offer?: Offer
   /** What the person can do with it in their account. */
   manage?: Manage
   /** What the owner is told when tries without success have closed this way. */

@@ -373,12 +373,14 @@ export const samples: Record<string, (told: Told) => string> = {
     views.page(managePage, {
       title: 'Set up your authenticator app',
       part: '<h1>Set up your authenticator app</h1>',
+      later: post('/interaction/1/later'),
       cancel,
     }),
   'account/way': () =>
     views.page(wayPage, {
       title: 'Set up your authenticator app',
       console: consoleOf('Security', post('/sign-out')),
+      notice: null,
       part: '<h1>Set up your authenticator app</h1>',
     }),
   'methods/totp/code': ({ errors }) =>

@@ -14,6 +14,7 @@ import { type Ceremony, createCeremonies, type Redeemed } from './ceremonies.ts'
 import { checkAssertion, type Signed } from './checks.ts'
 import { dataOf } from './data.ts'
 import { createPasskeyManage } from './manage.ts'
+import { offerPasskey } from './offer.ts'
 import { relyingParty, requestOptions } from './relying-party.ts'
 import { RESPONSE_MAX, readAssertion } from './response.ts'
 
@@ -61,6 +62,7 @@ export function createPasskeyMethod(deps: PasskeyDependencies): SignInMethod {
     allowances: (_, network) => [{ limit: 'passkey_per_ip', key: network }],
     verify,
     isEnrolled: async ({ id }) => (await passkeys.listPasskeys(id)).length > 0,
+    offer: offerPasskey,
     manage: createPasskeyManage({ ...deps, rp, ceremonies }),
   }
 
