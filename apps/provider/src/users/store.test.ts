@@ -59,6 +59,16 @@ describe('a new person', () => {
     expect(await users.listCredentials(user.id, 'password')).toMatchObject([{ data: { hash: 'newer' } }])
   })
 
+  test('a hash made anew at sign-in is lost where the password was changed meanwhile, and harms nobody', async () => {
+    const user = await users.createUser(person('ada@example.test'))
+    const [old] = await users.listCredentials(user.id, 'password')
+    await users.replaceCredential(user.id, { type: 'password', data: { hash: 'of another password' } })
+    await users.updateCredential(old!.id, { hash: 'of the old one, made anew' })
+    expect(await users.listCredentials(user.id, 'password')).toMatchObject([
+      { data: { hash: 'of another password' } },
+    ])
+  })
+
   test('may have no name', async () => {
     expect(await users.createUser(person('ada@example.test', null))).toMatchObject({ name: null })
   })

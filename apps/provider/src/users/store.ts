@@ -17,6 +17,7 @@ export type UserStore = {
   /** @throws AddressTaken, also when two sign-ups meet in the same moment; it ends the transaction */
   createUser(person: NewPerson): Promise<User>
   renameUser(id: string, name: string | null): Promise<void>
+  /** Nothing, where another one has taken its place meanwhile. */
   updateCredential(id: string, data: NewCredential['data']): Promise<void>
   /** The one credential of its type: makes it, or puts it in the place of the one that was. */
   replaceCredential(userId: string, credential: NewCredential): Promise<void>
@@ -140,7 +141,7 @@ export function createUserStore(scope: Scope, now: Clock): UserStore {
       await scope.client.credential.deleteMany({ where: { userId, type } })
     },
     async updateCredential(id, data) {
-      await scope.later((client) => client.credential.update({ where: { id }, data: { data } }))
+      await scope.later((client) => client.credential.updateMany({ where: { id }, data: { data } }))
     },
     async advanceGeneration(userId) {
       if (!scope.inTransaction) throw new Error('a generation advances with what changed, in one transaction')
