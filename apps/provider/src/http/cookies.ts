@@ -17,6 +17,8 @@ export function cookieNames(issuer: string) {
     origin: `${host}anteroom_origin`,
     /** Who has signed in here before, as MACs that tell nobody else. */
     browser: `${host}anteroom_browser`,
+    /** What people were told to trust this browser by, as secrets that name nobody. */
+    device: `${host}anteroom_device`,
   }
 }
 
