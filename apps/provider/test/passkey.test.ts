@@ -1,7 +1,7 @@
 // Passkeys through the whole house: as the only proof, as the second one, and for what changes how one signs in.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Member, newBrowser, newMember } from './support/account.ts'
-import { createAuthenticator, type HeldPasskey } from './support/authenticator.ts'
+import { createAuthenticator, type HeldPasskey, optionsIn } from './support/authenticator.ts'
 import { type Browser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import {
   auditTrail,
@@ -21,9 +21,6 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 type Holder = Member & { held: HeldPasskey; authenticator: ReturnType<typeof createAuthenticator> }
-
-const optionsIn = ({ text }: Page) =>
-  JSON.parse(/data-options="([^"]*)"/.exec(text)![1]!.replaceAll('&#34;', '"').replaceAll('&amp;', '&'))
 
 /** Adds a passkey in the person's account. */
 async function newHolder(): Promise<Holder> {

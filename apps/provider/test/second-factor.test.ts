@@ -1,8 +1,8 @@
 // A second factor, asked for on every door.
 import { randomBytes } from 'node:crypto'
-import { generateSync } from 'otplib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { letterAbout, type Member, newBrowser, newMember, opens, withManyLetters } from './support/account.ts'
+import { letterAbout, newBrowser, newMember, opens, withManyLetters } from './support/account.ts'
+import { codesIn, createAppClock, enrolApp, secretIn } from './support/authenticator-app.ts'
 import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { codeIn, linkIn } from './support/mailbox.ts'
@@ -32,9 +32,7 @@ const STRICT_APP = {
 let database: TestDatabase
 let server: TestServer
 let sibling: TestServer
-/** What the servers' clocks are ahead of ours: every code is good once. */
-let ahead = 0
-const now = () => new Date(Date.now() + ahead)
+const { now, nextCode } = createAppClock()
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -48,29 +46,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-type Enrolled = Member & { secret: string; recoveryCodes: string[] }
-
-const nextCode = (secret: string) => {
-  ahead += 30_000
-  return generateSync({ secret, epoch: Math.floor(now().getTime() / 1000) })
-}
-const secretIn = ({ text }: Page) =>
-  /<code dir="ltr">([A-Z2-7 ]{32,})<\/code>/.exec(text)![1]!.replaceAll(' ', '')
-const codesIn = ({ text }: Page) =>
-  [...text.matchAll(/<li><code dir="ltr">([^<]+)<\/code>/g)].map(([, code]) => code!)
-
-/** Sets up an authenticator app in the person's account. */
-async function enrol(member: Member): Promise<Enrolled> {
-  const { browser } = member
-  const security = await browser.get(`${server.issuer}/account/security`)
-  const setup = await browser.submit(security, '/totp/begin')
-  const secret = secretIn(setup)
-  const done = await browser.submit(setup, '/totp/confirm', { code: nextCode(secret) })
-  expect(done.status).toBe(200)
-  return { ...member, secret, recoveryCodes: codesIn(done) }
-}
-
-const newPerson = async () => enrol(await newMember(server))
+const newPerson = async () => enrolApp(server, await newMember(server), nextCode)
 
 async function open(change: Record<string, string | undefined> = {}, browser = newBrowser()) {
   const request = authorizationRequest(server, server.clients.own, change)
