@@ -11,6 +11,7 @@ import { isDatabaseUnavailable } from './db/unavailable.ts'
 import { createUnitOfWork } from './db/unit-of-work.ts'
 import { createAssets } from './http/assets.ts'
 import { createCsrf } from './http/csrf.ts'
+import { createDeviceCookie } from './http/device-cookie.ts'
 import { createKnownBrowsers } from './http/known-browsers.ts'
 import { createViews } from './http/view.ts'
 import { DELIVERY } from './jobs/letters.ts'
@@ -29,6 +30,7 @@ import { createHasher } from './methods/password/hasher.ts'
 import { createAddressStore } from './users/addresses.store.ts'
 import { createChallengeStore } from './users/challenges.store.ts'
 import { createCredentialStore } from './users/credentials.store.ts'
+import { createDeviceStore } from './users/devices.store.ts'
 import { createPasskeyStore } from './users/passkeys.store.ts'
 import { createUserStore } from './users/store.ts'
 
@@ -55,6 +57,7 @@ function openGround({ config, database, sealer }: Dependencies) {
     views: createViews(VIEWS, assets, config.branding),
     csrf: createCsrf(config.ISSUER, sealer.derive('csrf')),
     browsers: createKnownBrowsers(config.ISSUER, sealer.deriveAll('known-browser')),
+    deviceCookie: createDeviceCookie(config.ISSUER, config.policy.factors.trusted_device),
   }
 }
 
@@ -72,6 +75,7 @@ function openMemory(deps: Dependencies & ReturnType<typeof openGround>) {
     challenges: createChallengeStore(scope, now),
     credentials: createCredentialStore(scope, now),
     passkeys: createPasskeyStore(scope, now),
+    devices: createDeviceStore(scope, now, config.policy.factors.trusted_device),
     artifacts,
     ending: { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty },
     consents: createConsentStore(scope),

@@ -3,7 +3,7 @@ import { errors, type Provider } from 'oidc-provider'
 import { wayBack } from '../clients/way-back.ts'
 import { Problem } from '../http/problem.ts'
 import type { Pending } from '../methods/method.ts'
-import { type AcrRequest, readAcrRequest } from '../policy/request.ts'
+import { type AcrRequest, readAcrRequest, sinceOf } from '../policy/request.ts'
 import type { Proof } from '../policy/strength.ts'
 
 /** One visit of a browser to the journey: what the app asked for and where the person stands. */
@@ -27,6 +27,8 @@ export type Journey = {
   acrRequest: AcrRequest
   /** The client's `require_second_factor`. */
   requiresSecondFactor: boolean
+  /** As the rules understand it (`sinceOf`): null where the app asks for no fresh proof. */
+  since: number | null
   /** How the browser's session was signed in to; null before anyone has. */
   session: { accountId: string; amr: string[]; uid: string } | null
   progress: Progress
@@ -40,8 +42,17 @@ export type Progress = {
   proved?: Proved
 }
 
-/** `generation`: the person's when they began; a credential changed since makes all of it worthless. */
-export type Proved = { userId: string; generation: number; isNew: boolean; proofs: Proof[] }
+/**
+ * `generation`: the person's when they began; a credential changed since makes all of it worthless. `trustsDevice`: this
+ * browser is to stand in for the second factor from now on.
+ */
+export type Proved = {
+  userId: string
+  generation: number
+  isNew: boolean
+  proofs: Proof[]
+  trustsDevice?: boolean
+}
 
 /** What people are told about the app they are on the way to. */
 export type ClientLine = { name: string; host: string; uri: string | null; own: boolean }
@@ -89,6 +100,7 @@ export function createJourneys(provider: Provider, ownClientId: string) {
         reasons: prompt.reasons,
         acrRequest: readAcrRequest(text(params['acr_values']), parsed(params['claims'])),
         requiresSecondFactor: client['require_second_factor'] === true,
+        since: sinceOf(params),
         session: session?.accountId
           ? { accountId: session.accountId, amr: session.amr ?? [], uid: session.uid }
           : null,
