@@ -7,6 +7,7 @@ import type { Lock, Taken } from '../limits/store.ts'
 import { PASSWORD_CLOSED, tooManyTries } from '../limits/words.ts'
 import type { NewCredential, User } from '../users/user.ts'
 import { changePassword } from './change-password.ts'
+import { devicesRoutes } from './devices.routes.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
 import { consoleOf, passwordPage, securityPage } from './pages.ts'
 import { CURRENT_FIELD } from './passwords.ts'
@@ -23,6 +24,8 @@ type Refusal = { errors: FieldError[]; status: number }
 export function securityRoutes(router: Router, room: Room): void {
   const { door, views, csrf, config, notices, users, passwords, tries, browsers, outbox, audit } = room
 
+  // Before the ways in, whose addresses would match theirs.
+  const { drawDevices } = devicesRoutes(router, room)
   const { drawPanels } = waysRoutes(router, room)
 
   router.get(PAGE, async (ctx) => {
@@ -34,7 +37,7 @@ export function securityRoutes(router: Router, room: Room): void {
       notice: notices.take(ctx),
       hasPassword: await hasPassword(visitor.user),
       passwordUrl: PASSWORD.page,
-      panels: await drawPanels(ctx, visitor),
+      panels: [...(await drawPanels(ctx, visitor)), ...(await drawDevices(ctx, visitor))],
     })
     sendPage(ctx, page)
   })
