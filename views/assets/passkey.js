@@ -1,6 +1,6 @@
 // Passkeys: signing in by autofill or by button, adding one, telling the browser which ones are left. Without this script,
 // or in a browser that knows no passkeys, what needs them stays hidden.
-const SENT = ['csrf', 'email', 'response']
+const SENT = ['csrf', 'email', 'response', 'trust']
 const REMOVED = 'anteroom-removed-passkey'
 const MONTH = 30 * 24 * 60 * 60 * 1000
 const { PublicKeyCredential } = window

@@ -11,6 +11,7 @@ import { isDatabaseUnavailable } from './db/unavailable.ts'
 import { createUnitOfWork } from './db/unit-of-work.ts'
 import { createAssets } from './http/assets.ts'
 import { createCsrf } from './http/csrf.ts'
+import { createDeviceCookie } from './http/device-cookie.ts'
 import { createKnownBrowsers } from './http/known-browsers.ts'
 import { createOffers } from './http/offers.ts'
 import { createViews } from './http/view.ts'
@@ -30,6 +31,7 @@ import { createHasher } from './methods/password/hasher.ts'
 import { createAddressStore } from './users/addresses.store.ts'
 import { createChallengeStore } from './users/challenges.store.ts'
 import { createCredentialStore } from './users/credentials.store.ts'
+import { createDeviceStore } from './users/devices.store.ts'
 import { createPasskeyStore } from './users/passkeys.store.ts'
 import { createUserStore } from './users/store.ts'
 
@@ -57,6 +59,7 @@ function openGround({ config, database, sealer }: Dependencies) {
     csrf: createCsrf(config.ISSUER, sealer.derive('csrf')),
     offers: createOffers(config.ISSUER),
     browsers: createKnownBrowsers(config.ISSUER, sealer.deriveAll('known-browser')),
+    deviceCookie: createDeviceCookie(config.ISSUER, config.policy.factors.trusted_device),
   }
 }
 
@@ -74,6 +77,7 @@ function openMemory(deps: Dependencies & ReturnType<typeof openGround>) {
     challenges: createChallengeStore(scope, now),
     credentials: createCredentialStore(scope, now),
     passkeys: createPasskeyStore(scope, now),
+    devices: createDeviceStore(scope, now, config.policy.factors.trusted_device),
     artifacts,
     ending: { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty },
     consents: createConsentStore(scope),

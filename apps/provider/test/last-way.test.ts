@@ -10,9 +10,9 @@ import {
   startAccountPair,
   startAccountServer,
 } from './support/account.ts'
+import { addPasskey } from './support/holders.ts'
 import { auditTrail, isSignedIn, PASSWORD } from './support/relying-party.ts'
 import type { TestServer } from './support/server.ts'
-import { addPasskey } from './support/ways.ts'
 
 let pair: Pair
 let server: TestServer

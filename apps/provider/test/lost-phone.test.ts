@@ -1,9 +1,10 @@
 // The phone is gone, and with it the passkey and the app: a code from paper opens what has to be replaced.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ageProof, newBrowser, newMember, startAccountServer } from './support/account.ts'
+import { createAppClock, enrolApp } from './support/authenticator-app.ts'
+import { addPasskey } from './support/holders.ts'
 import { authorizationRequest, begin, codeOf, redeem, signIn } from './support/relying-party.ts'
 import type { TestServer } from './support/server.ts'
-import { addPasskey, createAppClock, enrolApp } from './support/ways.ts'
 
 const { now, nextCode } = createAppClock()
 let server: TestServer

@@ -1,8 +1,9 @@
 // A passkey is offered at good moments, where the device can make one, and not again for a month after "Not now".
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { changePassword, newBrowser, newMember, startAccountServer } from './support/account.ts'
-import { createAuthenticator } from './support/authenticator.ts'
+import { createAuthenticator, optionsIn } from './support/authenticator.ts'
 import type { Browser } from './support/browser.ts'
+import { addPasskey, bringPasskey } from './support/holders.ts'
 import {
   authorizationRequest,
   begin,
@@ -13,7 +14,6 @@ import {
   register,
 } from './support/relying-party.ts'
 import type { TestServer } from './support/server.ts'
-import { addPasskey, bringPasskey, optionsIn } from './support/ways.ts'
 
 let server: TestServer
 beforeAll(async () => {

@@ -1,7 +1,9 @@
 // Passkeys through the whole house: as the only proof, as the second one, and for what changes how one signs in.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newBrowser, newMember } from './support/account.ts'
+import { optionsIn } from './support/authenticator.ts'
 import { type Browser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
+import { addPasskey, bringPasskey, type Holder } from './support/holders.ts'
 import {
   auditTrail,
   authorizationRequest,
@@ -12,7 +14,6 @@ import {
   signIn,
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
-import { addPasskey, bringPasskey, type Holder, optionsIn } from './support/ways.ts'
 
 let server: TestServer
 beforeAll(async () => {

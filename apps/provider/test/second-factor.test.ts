@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { letterAbout, type Member, newBrowser, newMember, opens, withManyLetters } from './support/account.ts'
+import { codesIn, createAppClock, enrolApp, secretIn } from './support/authenticator-app.ts'
 import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { codeIn, linkIn } from './support/mailbox.ts'
@@ -18,7 +19,6 @@ import {
   signIn,
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
-import { createAppClock, enrolApp, recoveryCodesIn, secretIn } from './support/ways.ts'
 
 /** Nobody comes in there without a second factor. */
 const STRICT_APP = {
@@ -316,7 +316,7 @@ describe('T052: where everybody must have a second factor', () => {
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)
     const setup = await browser.submit(asked, '/enrol/totp/begin')
     const shown = await browser.submit(setup, '/enrol/totp/confirm', { code: nextCode(secretIn(setup)) })
-    expect(recoveryCodesIn(shown)).toHaveLength(10)
+    expect(codesIn(shown)).toHaveLength(10)
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)
     const ready = await browser.get(asked.url.replace(/\/register$/, ''))
     const done = await browser.follow(await browser.submit(ready, '/second'))

@@ -3,6 +3,7 @@ import type { AuditLog } from '../audit/store.ts'
 import type { Config } from '../config.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import type { Csrf } from '../http/csrf.ts'
+import type { DeviceCookie } from '../http/device-cookie.ts'
 import type { KnownBrowsers } from '../http/known-browsers.ts'
 import type { Offers } from '../http/offers.ts'
 import type { Views } from '../http/view.ts'
@@ -14,6 +15,7 @@ import type { Confirmations } from '../methods/email-code/confirmation.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import type { AddressStore } from '../users/addresses.store.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
+import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
 
 export type AccountDependencies = {
@@ -30,6 +32,8 @@ export type AccountDependencies = {
   outbox: Outbox
   browsers: KnownBrowsers
   offers: Offers
+  devices: DeviceStore
+  deviceCookie: DeviceCookie
   audit: AuditLog
   limits: Limits
   methods: SignInMethod[]

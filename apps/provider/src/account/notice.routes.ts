@@ -7,6 +7,8 @@ const NOTICES = {
   address_confirmed: 'Your address is confirmed.',
   address_changed: 'Your address is changed. Every other browser was signed out.',
   way_changed: 'Saved. Every other browser was signed out.',
+  device_forgotten: 'That device is asked for the second step again.',
+  devices_forgotten: 'Every device is asked for the second step again.',
   password_changed: 'Your password is saved. Every other browser was signed out.',
 }
 

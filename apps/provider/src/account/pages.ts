@@ -1,4 +1,5 @@
 import { type FieldError, type PageData, view } from '../http/view.ts'
+import type { Day } from '../lib/day.ts'
 
 type Form = { action: string; csrf: string }
 type Person = { name: string | null; email: string }
@@ -46,6 +47,14 @@ export const profilePage = view<
 export const securityPage = view<ConsolePage & { notice: string | null; panels: string[] }>(
   'account/security',
 )
+
+/** Among the panels of that page. */
+export const devicesPart = view<{
+  devices: { id: string; name: string; trusted: Day; until: Day; isThis: boolean }[]
+  forgetAction: string
+  forgetAllAction: string
+  csrf: string
+}>('account/devices')
 
 /** A step of setting a way in up, what is shown once, or what is offered. */
 export const wayPage = view<ConsolePage & { notice: string | null; part: string }>('account/way')

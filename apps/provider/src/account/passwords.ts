@@ -80,4 +80,5 @@ const asAttempt = (typed: Record<string, string>): Attempt => ({
   clientName: null,
   occasion: { at: new Date(0), ip: '', userAgent: '' },
   linkOf: () => '',
+  trust: null,
 })

@@ -8,6 +8,7 @@ import { PASSWORD_CLOSED, tooManyTries } from '../limits/words.ts'
 import { hasPassword } from '../methods/password/manage.ts'
 import type { NewCredential, User } from '../users/user.ts'
 import { changePassword } from './change-password.ts'
+import { devicesRoutes } from './devices.routes.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
 import { OFFER, offerRoutes } from './offer.routes.ts'
 import { consoleOf, passwordPage, securityPage } from './pages.ts'
@@ -26,6 +27,8 @@ export function securityRoutes(router: Router, room: Room): void {
   const { door, views, csrf, config, notices, users, passwords, tries, browsers, outbox, audit } = room
 
   const { isOfferDue } = offerRoutes(router, room)
+  // Before the ways in, whose addresses would match theirs.
+  const { drawDevices } = devicesRoutes(router, room)
   const { drawPanels } = waysRoutes(router, room)
 
   router.get(PAGE, async (ctx) => {
@@ -35,7 +38,7 @@ export function securityRoutes(router: Router, room: Room): void {
       title: 'Security',
       console: consoleOf('Security', door.signOut(ctx)),
       notice: notices.take(ctx),
-      panels: await drawPanels(ctx, visitor),
+      panels: [...(await drawPanels(ctx, visitor)), ...(await drawDevices(ctx, visitor))],
     })
     sendPage(ctx, page)
   })

@@ -20,6 +20,8 @@ export type AuditEvent =
   | { type: 'passkey.renamed'; userId: string; passkeyId: string; name: string }
   | { type: 'passkey.removed'; userId: string; passkeyId: string; name: string }
   | { type: 'passkey.clone_suspected'; userId: string; passkeyId: string; admitted: 'yes' | 'no' }
+  | { type: 'device.trusted'; userId: string; deviceId: string }
+  | { type: 'device.forgotten'; userId: string; deviceId: string }
   | { type: 'profile.changed'; userId: string }
   | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }

@@ -19,6 +19,8 @@ export function cookieNames(issuer: string) {
     browser: `${host}anteroom_browser`,
     /** Whether a passkey is offered here. Without a prefix: the script that writes it knows no issuer. */
     passkeys: 'anteroom_passkeys',
+    /** What people were told to trust this browser by, as secrets that name nobody. */
+    device: `${host}anteroom_device`,
   }
 }
 

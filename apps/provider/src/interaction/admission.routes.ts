@@ -18,7 +18,7 @@ export type Standing = { user: User; proved: Proved; decision: Decision }
 
 /** How a person who proved who they are goes in, by whichever door, or is asked for more. */
 export function createAdmission(gate: Gate, deps: InteractionDependencies) {
-  const { browsers, offers, methods, outbox, scope, config, users, now } = deps
+  const { browsers, devices, deviceCookie, offers, methods, outbox, scope, config, users, now } = deps
   const offered = methods.find(({ offer }) => offer)
   return { claimAndSettle, settle, findStanding }
 
@@ -26,17 +26,14 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
   async function claimAndSettle(
     ctx: Context,
     journey: Journey,
-    { proof, method }: { proof: Proof; method: SignInMethod },
+    { proof, method, trustsDevice }: { proof: Proof; method: SignInMethod; trustsDevice: boolean },
   ): Promise<{ ok: true } | Refused> {
     const { amr } = proof
     const act = async (person: Person) => {
-      const proved = addProof(journey, person, {
-        method: method.id,
-        kind: method.kind,
-        amr,
-        at: now().getTime(),
-      })
-      await settle(ctx, journey, { user: person.user, proved, method: method.id })
+      const { id, kind } = method
+      const proofs = addProof(journey, person, { method: id, kind, amr, at: now().getTime() })
+      const proved = { ...proofs, trustsDevice }
+      await settle(ctx, journey, { user: person.user, proved, method: id })
       return { ok: true as const }
     }
     if (!('claim' in proof)) return act({ user: proof.user, isNew: false })
@@ -58,7 +55,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     journey: Journey,
     { user, proved, method }: { user: User; proved: Proved; method: string },
   ): Promise<void> {
-    const decision = await decide(journey, user, proved)
+    const decision = await decide(ctx, journey, { user, proved })
     if (proved.isNew && proved.proofs.length === 1)
       await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
     if (decision.step === 'refuse') return gate.finish(ctx, journey, UNMET)
@@ -83,11 +80,11 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
   }
 
   /** Null where nothing was proved, or it has become worthless since. */
-  async function findStanding(journey: Journey): Promise<Standing | null> {
+  async function findStanding(ctx: Context, journey: Journey): Promise<Standing | null> {
     const proved = journey.progress.proved ?? (await standingSession(journey))
     const user = proved ? await users.findUser(proved.userId) : null
     if (!proved || !user || user.generation !== proved.generation) return null
-    const decision = await decide(journey, user, proved)
+    const decision = await decide(ctx, journey, { user, proved })
     // A session may be days old, or stolen: it sets nothing up before the person has proved anew who they are.
     if (proved.proofs.length === 0 && decision.step === 'enrol') return null
     return { user, proved, decision }
@@ -99,10 +96,17 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     return user ? { userId: user.id, generation: user.generation, isNew: false, proofs: [] } : undefined
   }
 
-  async function decide(journey: Journey, user: User, { proofs }: Proved): Promise<Decision> {
+  async function decide(
+    ctx: Context,
+    journey: Journey,
+    { user, proved: { proofs } }: { user: User; proved: Proved },
+  ): Promise<Decision> {
     const types = await users.listCredentialTypes(user.id)
     const enrolled = SECOND_FACTORS.filter((factor: SecondFactor) => types.includes(factor))
-    return decideSignIn({ journey, user, proofs, enrolled, policy: config.policy.factors })
+    // Whoever has proved nothing in this journey is not let in, and made younger, by a device.
+    const isOfUse = proofs.length > 0 && enrolled.length > 0
+    const isTrustedDevice = isOfUse && (await devices.isTrusted(user, deviceCookie.read(ctx)))
+    return decideSignIn({ journey, user, proofs, enrolled, isTrustedDevice, policy: config.policy.factors })
   }
 
   /** The trace, a word to the owner about a browser never seen before, and on to the app. */
@@ -113,8 +117,16 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
   ) {
     if (!proved.isNew && !browsers.isKnown(ctx, user)) await tellOwner(ctx, user)
     browsers.remember(ctx, user)
+    if (proved.trustsDevice) await trustDevice(ctx, journey, user)
     await gate.record(ctx, { type: 'sign_in.succeeded', userId: user.id, amr: login.amr }, journey)
     await gate.finish(ctx, journey, { [journey.prompt]: {}, login })
+  }
+
+  async function trustDevice(ctx: Context, journey: Journey, user: User) {
+    const held = deviceCookie.read(ctx)
+    const secret = deviceCookie.add(ctx)
+    const deviceId = await devices.trust(user, { secret, held, userAgent: ctx.get('User-Agent') })
+    await gate.record(ctx, { type: 'device.trusted', userId: user.id, deviceId }, journey)
   }
 
   /** What a proof has used up, to the log and to its owner. */

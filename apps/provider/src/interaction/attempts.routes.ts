@@ -103,6 +103,7 @@ export function createAttempts(gate: Gate, { views, csrf, methods, config }: Int
       place: `interaction ${uid}`,
       clientName: client.own ? null : client.name,
       occasion: gate.occasionOf(ctx),
+      trust: null,
       linkOf: (token) => `${config.ISSUER}${journeyPath(uid, '/link')}?token=${token}`,
     }
   }

@@ -64,7 +64,7 @@ export function enrolRoutes(router: Router, deps: Deps) {
 
   async function enrol(ctx: Context) {
     const { journey, fields } = await gate.post(ctx, SIGN_IN_PROMPTS)
-    const enrolling = findEnrolling(ctx, await admission.findStanding(journey))
+    const enrolling = findEnrolling(ctx, await admission.findStanding(ctx, journey))
     if (!enrolling) return seeOther(ctx, journeyPath(journey.uid))
     const { standing, method, act } = enrolling
     const attempt: ManageAttempt = {
@@ -122,7 +122,7 @@ export function enrolRoutes(router: Router, deps: Deps) {
 
   /** In, once everything is set up and what was shown once was read. */
   async function goOn(ctx: Context, journey: Journey) {
-    const standing = await admission.findStanding(journey)
+    const standing = await admission.findStanding(ctx, journey)
     if (standing?.decision.step !== 'admit') return seeOther(ctx, journeyPath(journey.uid))
     const { user, proved } = standing
     await scope.transaction(() => admission.settle(ctx, journey, { user, proved, method: '' }))

@@ -9,6 +9,7 @@ import type { Config } from '../config.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
+import type { DeviceCookie } from '../http/device-cookie.ts'
 import { type Fields, readFields } from '../http/fields.ts'
 import type { KnownBrowsers } from '../http/known-browsers.ts'
 import type { Offers } from '../http/offers.ts'
@@ -25,6 +26,7 @@ import type { Confirmations } from '../methods/email-code/confirmation.ts'
 import type { Mailbox } from '../methods/email-code/mailbox.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import type { AddressStore } from '../users/addresses.store.ts'
+import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
 import { createJourneys, type Journey, type JourneyResult, journeyPath, type Progress } from './journey.ts'
 
@@ -41,6 +43,8 @@ export type InteractionDependencies = {
   outbox: Outbox
   browsers: KnownBrowsers
   offers: Offers
+  devices: DeviceStore
+  deviceCookie: DeviceCookie
   now: Clock
   consents: ConsentStore
   registry: Registry

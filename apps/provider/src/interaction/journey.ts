@@ -3,7 +3,7 @@ import { errors, type Provider } from 'oidc-provider'
 import { wayBack } from '../clients/way-back.ts'
 import { Problem } from '../http/problem.ts'
 import type { Pending } from '../methods/method.ts'
-import { type AcrRequest, readAcrRequest } from '../policy/request.ts'
+import { type AcrRequest, readAcrRequest, sinceOf } from '../policy/request.ts'
 import type { Proof } from '../policy/strength.ts'
 
 /** One visit of a browser to the journey: what the app asked for and where the person stands. */
@@ -27,6 +27,8 @@ export type Journey = {
   acrRequest: AcrRequest
   /** The client's `require_second_factor`. */
   requiresSecondFactor: boolean
+  /** As the rules understand it (`sinceOf`): null where the app asks for no fresh proof. */
+  since: number | null
   /** How the browser's session was signed in to; null before anyone has. */
   session: { accountId: string; amr: string[]; uid: string } | null
   progress: Progress
@@ -41,8 +43,9 @@ export type Progress = {
 }
 
 /**
- * `generation`: the person's when they began; a credential changed since makes all of it worthless. `isOffered`: all is proved
- * that is asked for, and on the way in something is offered once.
+ * `generation`: the person's when they began; a credential changed since makes all of it worthless. `trustsDevice`: this
+ * browser is to stand in for the second factor from now on. `isOffered`: all is proved that is asked for, and on the way in
+ * something is offered once.
  */
 export type Proved = {
   userId: string
@@ -50,6 +53,7 @@ export type Proved = {
   isNew: boolean
   proofs: Proof[]
   isOffered?: boolean
+  trustsDevice?: boolean
 }
 
 /** What people are told about the app they are on the way to. */
@@ -98,6 +102,7 @@ export function createJourneys(provider: Provider, ownClientId: string) {
         reasons: prompt.reasons,
         acrRequest: readAcrRequest(text(params['acr_values']), parsed(params['claims'])),
         requiresSecondFactor: client['require_second_factor'] === true,
+        since: sinceOf(params),
         session: session?.accountId
           ? { accountId: session.accountId, amr: session.amr ?? [], uid: session.uid }
           : null,

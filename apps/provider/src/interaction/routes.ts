@@ -39,7 +39,7 @@ export function interactionRoutes(deps: InteractionDependencies): Router[] {
     if (current.prompt === 'consent') return drawConsent(ctx, current)
     const begun = await attempts.findBegun(current)
     if (begun) return attempts.drawMethod(ctx, current, begun)
-    const standing = await admission.findStanding(current)
+    const standing = await admission.findStanding(ctx, current)
     if (standing) return drawStanding(ctx, current, standing)
     if (current.prompt === 'create') return drawRegister(ctx, current)
     return attempts.drawSignIn(ctx, current)

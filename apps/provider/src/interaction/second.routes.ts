@@ -4,7 +4,8 @@ import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
-import type { Attempt, SignInMethod } from '../methods/method.ts'
+import { durationInWords } from '../mail/words.ts'
+import type { Attempt, SignInMethod, TrustOffer } from '../methods/method.ts'
 import type { Admission, Standing } from './admission.routes.ts'
 import { type Attempts, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
@@ -13,7 +14,7 @@ import { methodPage } from './pages.ts'
 import { admitted } from './sign-in.routes.ts'
 import type { Trials } from './trials.routes.ts'
 
-type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods'> & {
+type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods' | 'config'> & {
   gate: Gate
   attempts: Attempts
   admission: Admission
@@ -21,12 +22,13 @@ type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods'> & {
 }
 
 type Asked = { standing: Standing; method: SignInMethod }
-type Refusal = { errors: FieldError[]; status: number }
+type Fields = Attempt['fields']
+type Refusal = { errors: FieldError[]; status: number; fields: Fields }
 
 /** One more proof from somebody who has proved something already, and nothing else before that. */
 export function secondRoutes(
   router: Router,
-  { gate, attempts, admission, tryProof, views, csrf, methods }: Deps,
+  { gate, attempts, admission, tryProof, views, csrf, methods, config }: Deps,
 ) {
   const byId = new Map(
     methods.filter((method) => method.step !== 'first').map((method) => [method.id, method]),
@@ -53,14 +55,17 @@ export function secondRoutes(
   }
 
   async function findAsked(ctx: Context, journey: Journey): Promise<Asked | null> {
-    const standing = SIGN_IN_PROMPTS.includes(journey.prompt) ? await admission.findStanding(journey) : null
+    const standing = SIGN_IN_PROMPTS.includes(journey.prompt)
+      ? await admission.findStanding(ctx, journey)
+      : null
     const method = byId.get(String(ctx['params'].id))
     return standing && method && offeredIn(standing).includes(method.id) ? { standing, method } : null
   }
 
   function draw(ctx: Context, journey: Journey, { standing, method }: Asked, refusal?: Refusal): void {
     const errors = refusal?.errors ?? []
-    const { view, data } = method.show(attemptOf(ctx, journey, { standing, method }, nothingTyped), errors)
+    const attempt = attemptOf(ctx, journey, { standing, method }, refusal?.fields ?? nothingTyped)
+    const { view, data } = method.show(attempt, errors)
     const others = offeredIn(standing).filter((id) => id !== method.id)
     const page = views.page(methodPage, {
       title: method.title ?? 'One more step',
@@ -79,15 +84,18 @@ export function secondRoutes(
     sendPage(ctx, page, refusal?.status ?? 200)
   }
 
-  function attemptOf(
-    ctx: Context,
-    journey: Journey,
-    { standing, method }: Asked,
-    fields: Attempt['fields'],
-  ): Attempt {
+  function attemptOf(ctx: Context, journey: Journey, { standing, method }: Asked, fields: Fields): Attempt {
     const action = journeyPath(journey.uid, `/second/${method.id}`)
     const attempt = attempts.attempt(ctx, journey, { id: method.id, fields })
-    return { ...attempt, user: standing.user, action, csrf: csrf.token(ctx) }
+    const trust = trustOf({ standing, method }, fields)
+    return { ...attempt, user: standing.user, action, csrf: csrf.token(ctx), trust }
+  }
+
+  /** Only where a trusted browser would have spared the person this very step. */
+  function trustOf({ standing: { decision }, method }: Asked, fields: Fields): TrustOffer | null {
+    if (decision.step !== 'prove' || !decision.canTrust || !method.vouchesForDevice) return null
+    const length = durationInWords(config.policy.factors.trusted_device)
+    return { length, isTicked: fields('trust') !== '' }
   }
 
   async function verify(ctx: Context) {
@@ -99,7 +107,7 @@ export function secondRoutes(
       method: asked.method,
       attempt,
       allowances: asked.method.allowances(attempt, networkOf(ctx.ip)),
-      redraw: (errors, status) => draw(ctx, journey, asked, { errors, status }),
+      redraw: (errors, status) => draw(ctx, journey, asked, { errors, status, fields }),
     })
   }
 }

@@ -1,5 +1,5 @@
 import type { Factors, SecondFactor } from '../config/factors.ts'
-import { type NextStep, nextStep } from '../policy/next-step.ts'
+import { type NextStep, nextStep, type SignIn } from '../policy/next-step.ts'
 import { proofsOf } from '../policy/session-proofs.ts'
 import type { Proof } from '../policy/strength.ts'
 import type { User } from '../users/user.ts'
@@ -23,20 +23,30 @@ export type Facts = {
   proofs: Proof[]
   /** The second factors the person has. */
   enrolled: SecondFactor[]
+  /** This browser stands in for the second factor of this person, where that is enough. */
+  isTrustedDevice: boolean
   policy: Factors
 }
 
-export type Decision = { step: 'admit'; login: Login } | Exclude<NextStep, { step: 'done' }>
+export type Decision =
+  | { step: 'admit'; login: Login }
+  /** `canTrust`: had this browser been trusted before, nothing would be asked now. */
+  | (Extract<NextStep, { step: 'prove' }> & { canTrust: boolean })
+  | Exclude<NextStep, { step: 'done' | 'prove' }>
 
 /** The single place that decides whether a person is signed in. */
-export function decideSignIn({ journey, user, proofs, enrolled, policy }: Facts): Decision {
-  const next = nextStep({
+export function decideSignIn({ journey, user, proofs, policy, ...facts }: Facts): Decision {
+  const { acrRequest, requiresSecondFactor, since } = journey
+  const signIn: SignIn = {
     proofs: [...sessionProofs(journey, user, policy), ...proofs],
-    person: { isAdministrator: false, enrolled },
-    isTrustedDevice: false,
-    request: { ...journey.acrRequest, requiresSecondFactor: journey.requiresSecondFactor, since: null },
+    person: { isAdministrator: false, enrolled: facts.enrolled },
+    isTrustedDevice: facts.isTrustedDevice,
+    request: { ...acrRequest, requiresSecondFactor, since },
     policy,
-  })
+  }
+  const next = nextStep(signIn)
+  if (next.step === 'prove')
+    return { ...next, canTrust: nextStep({ ...signIn, isTrustedDevice: true }).step === 'done' }
   if (next.step !== 'done') return next
   const { amr, acr } = next
   const { id: accountId, generation } = user

@@ -31,9 +31,10 @@ export function createTrials({ gate, admission, users, outbox, failures }: Deps)
     const taken = await gate.take(allowances)
     if (!taken.ok) return refuse(ctx, trial, taken)
 
+    const trustsDevice = attempt.trust?.isTicked ?? false
     const outcome = await gate.attempt(allowances, () => method.verify(attempt))
     const result = outcome.ok
-      ? await admission.claimAndSettle(ctx, journey, { proof: outcome, method })
+      ? await admission.claimAndSettle(ctx, journey, { proof: outcome, method, trustsDevice })
       : outcome
     if (result.ok) {
       await gate.succeed(allowances)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import { PRESETS } from '../config/factors.ts'
 import type { Database } from '../db/database.ts'
 import { DAY, HOUR } from '../lib/clock.ts'
 import { type Log, silentLog } from '../lib/log.ts'
@@ -7,6 +8,7 @@ import { createRetention } from './retention.ts'
 
 const POLICY = {
   retention: { expired: HOUR, audit: 365 * DAY, audit_ip: 90 * DAY, letters: 30 * DAY },
+  factors: { ...PRESETS.balanced, preset: 'balanced' as const },
   registration: { open: true, confirmation: 'first' as const, unconfirmed: 3 * DAY },
 }
 const ROWS = 50
@@ -49,6 +51,9 @@ test('one run goes through everything that is kept, and says what it did in one 
   await pool.query(
     `insert into letters (id, kind, created_at) values ('old', 'code', now() - interval '31 d')`,
   )
+  const ada = { id: 'usr_ada', email: 'ada', emailCanonical: 'ada', emailVerifiedAt: new Date() }
+  const device = { id: 'crd_1', type: 'trusted-device', identifier: 'one', data: {} }
+  await database.prisma.user.create({ data: { ...ada, credentials: { create: device } } })
   const { lines, log } = listening()
   const job = retention({ log })
   await job.run(going())
@@ -60,6 +65,7 @@ test('one run goes through everything that is kept, and says what it did in one 
         artifacts: ROWS,
         limits: 1,
         challenges: 0,
+        devices: 1,
         unconfirmed: 0,
         events: 1,
         addresses: 1,
@@ -68,7 +74,16 @@ test('one run goes through everything that is kept, and says what it did in one 
     },
     {
       level: 'debug',
-      what: { artifacts: 0, limits: 0, challenges: 0, unconfirmed: 0, events: 0, addresses: 0, letters: 0 },
+      what: {
+        artifacts: 0,
+        limits: 0,
+        challenges: 0,
+        devices: 0,
+        unconfirmed: 0,
+        events: 0,
+        addresses: 0,
+        letters: 0,
+      },
     },
   ])
 })

@@ -1,4 +1,5 @@
-// Ends what nobody needs any more: what has expired, counters whose time is over, accounts never confirmed, old events.
+// Ends what nobody needs any more: what has expired, counters whose time is over, accounts never confirmed, devices trusted
+// long ago, old events.
 import { type Position, removeExpired } from '../artifacts/retention.store.ts'
 import { type Place, removeOld, shortenAddresses } from '../audit/retention.store.ts'
 import type { Policy } from '../config.ts'
@@ -7,13 +8,13 @@ import { MINUTE } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { removeSpent } from '../limits/retention.store.ts'
 import { removeOldLetters } from '../mail/retention.store.ts'
-import { removeOver, removeUnconfirmed } from '../users/retention.store.ts'
+import { removeOver, removeTrust, removeUnconfirmed } from '../users/retention.store.ts'
 import type { Job } from './repeat.ts'
 import { createWalk, type Rest, restNineTenths, type Walk } from './steps.ts'
 
 type Dependencies = {
   database: Pick<Database, 'inTurn'>
-  policy: Pick<Policy, 'retention' | 'registration'>
+  policy: Pick<Policy, 'retention' | 'registration' | 'factors'>
   log: Log
   rest?: Rest
   /** Rows to a step. */
@@ -28,12 +29,14 @@ export function createRetention(deps: Dependencies): Job {
   const { database, policy, log, rest = restNineTenths, size = SIZE } = deps
   const { expired: margin, audit, audit_ip, letters } = policy.retention
   const { unconfirmed } = policy.registration
+  const { trusted_device: trust } = policy.factors
   const walks: Record<string, Walk> = {
     artifacts: createWalk<Position>((connection, after) =>
       removeExpired(connection, { after, margin, size }),
     ),
     limits: createWalk<string>((connection, after) => removeSpent(connection, { after, margin, size })),
     challenges: createWalk<string>((connection, after) => removeOver(connection, { after, margin, size })),
+    devices: createWalk<string>((connection, after) => removeTrust(connection, { after, keep: trust, size })),
     unconfirmed: createWalk((connection) => removeUnconfirmed(connection, { keep: unconfirmed, size })),
     events: createWalk((connection) => removeOld(connection, { keep: audit, size })),
     addresses: createWalk<Place>((connection, after) =>

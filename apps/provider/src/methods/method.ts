@@ -54,7 +54,12 @@ export type Attempt = {
   occasion: Occasion
   /** A mailed link that leads back into this journey, in this browser. */
   linkOf: (token: string) => string
+  /** The offer to let this browser stand in from now on; null where it never could. */
+  trust: TrustOffer | null
 }
+
+/** `length`: for how long, in words. `isTicked`: the person took the offer with what they sent. */
+export type TrustOffer = { length: string; isTicked: boolean }
 
 /** A part of a page, with the data it needs. */
 export type Part = { view: View<object>; data: object }
@@ -86,6 +91,8 @@ export type SignInMethod = {
   /** How it is set up in the middle of signing in: the words of the button, and the acts of `manage` that do it, the first one first. */
   enrolment?: { label: string; acts: string[] }
   step: 'first' | 'second' | 'both'
+  /** As a second factor it may make a browser one that stands in for it: its page has the tick box. */
+  vouchesForDevice?: true
   /** What a thief would have to take: two of one kind are one factor. */
   kind: 'knowledge' | 'mailbox' | 'possession' | 'upstream' | 'wallet'
   /** Its part of the sign-in page stands in the form that asks for the address. */

@@ -1,5 +1,7 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
 import { SECOND_FACTORS } from '../config/factors.ts'
+import type { DeviceCookie } from '../http/device-cookie.ts'
+import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
 
 /** The claims of OpenID Connect Core, section 5.1, that we can tell the truth about, by the scope that asks for them. */
@@ -9,9 +11,11 @@ export const CLAIMS = {
   email: ['email', 'email_verified'],
 }
 
+type Dependencies = { users: UserStore; devices: DeviceStore; deviceCookie: DeviceCookie }
+
 /** Undefined for an account that is gone: no code, no token, no claim is made for it. */
-export function createAccountFinder(users: UserStore) {
-  return async (_ctx: KoaContextWithOIDC, id: string): Promise<Account | undefined> => {
+export function createAccountFinder({ users, devices, deviceCookie }: Dependencies) {
+  return async (ctx: KoaContextWithOIDC, id: string): Promise<Account | undefined> => {
     const user = await users.findUser(id)
     if (!user) return undefined
     const claims = {
@@ -24,7 +28,9 @@ export function createAccountFinder(users: UserStore) {
       const types = await users.listCredentialTypes(id)
       return SECOND_FACTORS.filter((factor) => types.includes(factor))
     }
-    return { accountId: user.id, emailVerified: user.emailVerified, secondFactors, claims: () => claims }
+    const isTrustedDevice = () => devices.isTrusted(user, deviceCookie.read(ctx))
+    const more = { emailVerified: user.emailVerified, secondFactors, isTrustedDevice }
+    return { accountId: user.id, ...more, claims: () => claims }
   }
 }
 

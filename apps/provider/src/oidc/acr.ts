@@ -1,32 +1,57 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Factors, SecondFactor } from '../config/factors.ts'
 import { amrToTell } from '../lib/amr.ts'
-import { nextStep } from '../policy/next-step.ts'
-import { type AcrRequest, acrToTell, readAcrRequest } from '../policy/request.ts'
+import { nextStep, type SignIn } from '../policy/next-step.ts'
+import { type AcrRequest, acrToTell, readAcrRequest, sinceOf } from '../policy/request.ts'
 import { proofsOf } from '../policy/session-proofs.ts'
 import { isAcr } from '../policy/strength.ts'
 
-/** What a person could bring, asked for only where a request needs to know. */
+/** What a person could bring, and whether this browser stands in for it: asked only where a request needs to know. */
 export type Enrolled = () => Promise<SecondFactor[]>
+export type Trusted = () => Promise<boolean>
 
 /**
  * Whether a session is as strong as this request, its client and the policy ask for; decided by the same rule as a sign-in.
  * What the session was made with is read from its `amr`.
  */
 export async function isStrongEnough(ctx: KoaContextWithOIDC, policy: Factors): Promise<boolean> {
-  const { session, client, account } = ctx.oidc
-  const request = acrRequestOf(ctx)
-  const requiresSecondFactor = client?.['require_second_factor'] === true
-  const isAsked = request.voluntary.length > 0 || request.essential !== null
-  if (!isAsked && !requiresSecondFactor && policy.second_factor_for !== 'everyone') return true
-  const next = nextStep({
+  if (!isAsked(ctx, policy)) return true
+  const { session, client, account, params } = ctx.oidc
+  const enrolled = account!['secondFactors'] as Enrolled
+  const trusted = account!['isTrustedDevice'] as Trusted
+  const signIn: SignIn = {
     proofs: proofsOf(session?.amr ?? [], policy.accepted),
-    person: { isAdministrator: false, enrolled: await (account!['secondFactors'] as Enrolled)() },
+    person: { isAdministrator: false, enrolled: await enrolled() },
     isTrustedDevice: false,
-    request: { ...request, requiresSecondFactor, since: null },
+    request: {
+      ...acrRequestOf(ctx),
+      requiresSecondFactor: requiresSecondFactor(client),
+      since: sinceOf(params ?? {}),
+    },
     policy,
-  })
-  return next.step === 'done'
+  }
+  if (nextStep(signIn).step === 'done') return true
+  return nextStep({ ...signIn, isTrustedDevice: true }).step === 'done' && trusted()
+}
+
+const requiresSecondFactor = (client: KoaContextWithOIDC['oidc']['client']) =>
+  client?.['require_second_factor'] === true
+
+/**
+ * Most sessions are good enough for most requests, whatever they were made with. Where devices are trusted, one may have been
+ * let in by its device, which never answers a request for a fresh proof; what was proved for this very request does.
+ */
+function isAsked(ctx: KoaContextWithOIDC, policy: Factors): boolean {
+  const { client, params, result } = ctx.oidc
+  const { voluntary, essential } = acrRequestOf(ctx)
+  const wantsFresh = policy.trusted_device > 0 && sinceOf(params ?? {}) !== null && !result?.['login']
+  return (
+    voluntary.length > 0 ||
+    essential !== null ||
+    wantsFresh ||
+    requiresSecondFactor(client) ||
+    policy.second_factor_for === 'everyone'
+  )
 }
 
 /**

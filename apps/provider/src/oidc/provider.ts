@@ -13,9 +13,11 @@ import type { Config } from '../config.ts'
 import { createCookieSigner } from '../http/cookie-signer.ts'
 import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
+import type { DeviceCookie } from '../http/device-cookie.ts'
 import type { Views } from '../http/view.ts'
 import type { Keyring } from '../keys/store.ts'
 import { ACRS } from '../policy/strength.ts'
+import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
 import { authenticationClaims, CLAIMS, createAccountFinder } from './account.ts'
 import { accountClient, clientMetadata, EXTRA_METADATA } from './clients.ts'
@@ -34,6 +36,8 @@ export type ProviderDependencies = {
   registry: Registry
   consents: ConsentStore
   users: UserStore
+  devices: DeviceStore
+  deviceCookie: DeviceCookie
   views: Views
   csrf: Csrf
   isUnavailable: (error: unknown) => boolean
@@ -52,7 +56,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
     clients: [accountClient(config.ISSUER, config.branding.name), ...registry.clients.map(clientMetadata)],
     extraClientMetadata: { properties: EXTRA_METADATA },
     jwks: { keys: keyring.signing.map((jwk) => new SigningKey(jwk)) },
-    findAccount: createAccountFinder(deps.users),
+    findAccount: createAccountFinder(deps),
     claims: CLAIMS,
     scopes: ['openid', 'offline_access'],
     // next-auth reads name and e-mail from the ID token; the specification allows them there.

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { acrToTell, leastAnswer, readAcrRequest } from './request.ts'
+import { acrToTell, leastAnswer, readAcrRequest, sinceOf } from './request.ts'
 import { ACRS } from './strength.ts'
 
 const [ONE, TWO, PHR] = ACRS
@@ -44,3 +44,13 @@ test('a client is told the value it asked for when the sign-in is as good, else 
   expect(acrToTell(ONE, voluntary(TWO))).toBe(ONE)
   expect(acrToTell(PHR, voluntary())).toBe(PHR)
 })
+
+test.each([
+  [{ prompt: 'login' }, 0],
+  [{ prompt: 'consent login' }, 0],
+  [{ max_age: 0 }, 0],
+  [{ max_age: 86_400 }, 0],
+  [{ prompt: 'consent' }, null],
+  [{ prompt: 'create' }, null],
+  [{}, null],
+])('whether %j asks for a fresh proof', (params, since) => expect(sinceOf(params)).toBe(since))

@@ -8,6 +8,19 @@ export type AcrRequest = {
   essential: readonly string[] | null
 }
 
+/**
+ * `since` of a sign-in, by the parameters of its request. How old the session may be the engine has judged already, and what
+ * is proved in a journey is younger: every proof counts, and the request is one that asks for a fresh one all the same.
+ */
+export function sinceOf({ prompt, max_age }: Record<string, unknown>): number | null {
+  const asksAnew =
+    max_age !== undefined ||
+    String(prompt ?? '')
+      .split(' ')
+      .includes('login')
+  return asksAnew ? 0 : null
+}
+
 const strings = (value: unknown): string[] => [value].flat().filter((item) => typeof item === 'string')
 
 const member = (value: unknown, name: string): unknown =>

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import type { Database } from '../db/database.ts'
 import { DAY, HOUR } from '../lib/clock.ts'
-import { removeOver, removeUnconfirmed } from './retention.store.ts'
+import { removeOver, removeTrust, removeUnconfirmed } from './retention.store.ts'
 
 let testDatabase: TestDatabase
 let database: Database
@@ -66,4 +66,30 @@ test('challenges go a while after they are over, slice by slice', async () => {
   expect(steps).toEqual([1, 1, 0])
   const left = await database.prisma.challenge.findMany({ orderBy: { id: 'asc' } })
   expect(left.map(({ id }) => id)).toEqual(['b', 'd'])
+})
+
+test('trust in devices goes after its time, slice by slice, and all of it where devices are trusted no more', async () => {
+  await person('ada', 0, { emailVerifiedAt: ago(DAY) })
+  const credential = (id: string, age: number, type = 'trusted-device') =>
+    database.prisma.credential.create({
+      data: { id, userId: 'ada', type, identifier: id, data: {}, createdAt: ago(age) },
+    })
+  for (const [id, age] of Object.entries({ a: 8 * DAY, b: 6 * DAY, c: 9 * DAY })) await credential(id, age)
+  await credential('d', 9 * DAY, 'passkey')
+  const clear = async (keep: number) => {
+    const steps = []
+    for (let after: string | null = null, more = true; more; ) {
+      const done = await removeTrust(database.pool, { after, keep, size: 2 })
+      steps.push(done.changed)
+      after = done.next
+      more = done.more
+    }
+    return steps
+  }
+  const left = async () =>
+    (await database.prisma.credential.findMany({ orderBy: { id: 'asc' } })).map(({ id }) => id)
+  expect(await clear(7 * DAY)).toEqual([1, 1, 0])
+  expect(await left()).toEqual(['b', 'd'])
+  await clear(0)
+  expect(await left()).toEqual(['d'])
 })

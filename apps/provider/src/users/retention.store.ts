@@ -1,4 +1,4 @@
-// Ends accounts whose address nobody confirmed, and challenges that are over.
+// Ends accounts whose address nobody confirmed, challenges that are over, and the trust in devices that were trusted long ago.
 import type { Connection } from '../db/database.ts'
 
 /** Along the partial index of those; what was attached goes with the account. */
@@ -45,4 +45,32 @@ export async function removeOver(connection: Connection, { after, margin, size }
   })
   const [last] = rows
   return { changed: last?.removed ?? 0, next: last?.id ?? null, more: last !== undefined }
+}
+
+/** Along the index of identifiers, each of which names one device; rows in use are passed over, not waited for. */
+const REMOVE_TRUST = `
+  with slice as materialized (
+    select ctid, identifier from credentials
+     where type = 'trusted-device' and identifier > $1 order by identifier limit $2
+  ), removed as (
+    delete from credentials where ctid = any (array (
+      select ctid from credentials
+       where ctid = any (array (select ctid from slice)) and type = 'trusted-device'
+         and created_at <= now() - $3 * interval '1 ms'
+         for update skip locked))
+    returning 1
+  )
+  select identifier, (select count(*)::int from removed) as removed from slice order by identifier desc limit 1`
+
+export type TrustSlice = { after: string | null; keep: number; size: number }
+
+/** Devices that were trusted more than `keep` milliseconds ago; all of them where that is 0. */
+export async function removeTrust(connection: Connection, { after, keep, size }: TrustSlice) {
+  const { rows } = await connection.query<{ identifier: string; removed: number }>({
+    name: 'users.removeTrust',
+    text: REMOVE_TRUST,
+    values: [after ?? '', size, keep],
+  })
+  const [last] = rows
+  return { changed: last?.removed ?? 0, next: last?.identifier ?? null, more: last !== undefined }
 }

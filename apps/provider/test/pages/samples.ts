@@ -3,6 +3,7 @@ import {
   addressPage,
   codePage,
   consoleOf,
+  devicesPart,
   forgotPage,
   forgotSentPage,
   homePage,
@@ -30,6 +31,7 @@ import {
   methodPage,
   signInPage,
 } from '../../src/interaction/pages.ts'
+import type { TrustOffer } from '../../src/methods/method.ts'
 import { createSetup, type Setup } from '../../src/methods/totp/setup.ts'
 
 export const ROOT = path.resolve(import.meta.dirname, '../../../../views')
@@ -56,7 +58,7 @@ const emailCodePage = view<{
   errors: FieldError[]
 }>('methods/email-code/code')
 type Form = { action: string; csrf: string }
-const totpCode = view<Form & { errors: FieldError[] }>('methods/totp/code')
+const totpCode = view<Form & { errors: FieldError[]; trust: TrustOffer | null }>('methods/totp/code')
 const passwordPanel = view<Form & { hasPassword: boolean }>('methods/password/panel')
 const totpPanel = view<Form & { isEnrolled: boolean }>('methods/totp/panel')
 const totpSetup = view<
@@ -69,7 +71,9 @@ const recoveryPanel = view<Form & { isNeeded: boolean; left: number; isLow: bool
 const recoveryList = view<{ codes: string[]; email: string; doneUrl: string }>('methods/recovery-codes/list')
 type PasskeyProof = { action: string; options: string; lifetime: number; errors: FieldError[] }
 const passkeyDoor = view<PasskeyProof>('methods/passkey/door')
-const passkeySecondFactor = view<PasskeyProof & { csrf: string }>('methods/passkey/second-factor')
+const passkeySecondFactor = view<PasskeyProof & { csrf: string; trust: TrustOffer | null }>(
+  'methods/passkey/second-factor',
+)
 const passkeyAdd = view<PasskeyProof & { csrf: string; starts: boolean }>('methods/passkey/add')
 const passkeyOffer = view<Record<'add' | 'later', { action: string; csrf: string }>>('methods/passkey/offer')
 const passkeyPanel = view<{
@@ -113,6 +117,7 @@ const passkeyProof = ({ name, errors }: Told) => ({
   lifetime: 300_000,
   errors,
 })
+const trust = { length: '30 days', isTicked: true }
 const day = { iso: '2026-11-22T12:00:00.000Z', text: '22 November 2026' }
 const onMethodPage = (title: string, part: string, errors: FieldError[]) =>
   views.page(methodPage, {
@@ -159,6 +164,12 @@ const recoveryCodesPanel = (left: number, isNeeded = true) =>
     isLow: left < 4,
   })
 
+const deviceForms = {
+  forgetAction: '/account/security/devices/forget',
+  forgetAllAction: '/account/security/devices/forget-all',
+  csrf: 'mac-of-the-cookie',
+}
+
 /** Every page a person can be shown, by its file under `views/`; a part is shown inside its page. */
 export const samples: Record<string, (told: Told) => string> = {
   'dev/mailbox': ({ name, email }) =>
@@ -193,7 +204,11 @@ export const samples: Record<string, (told: Told) => string> = {
       cancel,
     }),
   'methods/passkey/second-factor': (told) =>
-    onMethodPage('Use your passkey', views.fragment(passkeySecondFactor, passkeyProof(told)), told.errors),
+    onMethodPage(
+      'Use your passkey',
+      views.fragment(passkeySecondFactor, { ...passkeyProof(told), trust }),
+      told.errors,
+    ),
   'methods/passkey/add': (told) => {
     const data = { ...passkeyProof(told), starts: told.errors.length === 0 }
     return onMethodPage('Add a passkey', views.fragment(passkeyAdd, data), told.errors)
@@ -309,6 +324,17 @@ export const samples: Record<string, (told: Told) => string> = {
       notice: name,
       panels: [passwordPart(true)],
     }),
+  'account/devices': ({ name }) =>
+    framed(
+      views.fragment(devicesPart, {
+        devices: [
+          { id: 'crd_1', name, trusted: day, until: day, isThis: true },
+          { id: 'crd_2', name: 'Firefox on Linux', trusted: day, until: day, isThis: false },
+        ],
+        ...deviceForms,
+      }),
+      { errors: [] },
+    ),
   'account/password': (told) =>
     views.page(passwordPage, {
       title: 'Change password',
@@ -384,7 +410,7 @@ export const samples: Record<string, (told: Told) => string> = {
       part: '<h1>Set up your authenticator app</h1>',
     }),
   'methods/totp/code': ({ errors }) =>
-    framed(views.fragment(totpCode, { ...post('/interaction/1/method/totp'), errors }), { errors }),
+    framed(views.fragment(totpCode, { ...post('/interaction/1/method/totp'), errors, trust }), { errors }),
   'methods/totp/panel': () =>
     framed(views.fragment(totpPanel, { ...post(account), isEnrolled: false }), { errors: [] }),
   'methods/totp/setup': (told) => framed(setUp(told), told),
@@ -469,6 +495,12 @@ export const bareSamples: Record<string, () => string> = {
       })}`,
       [],
     ),
+  'a person who trusts no device': () =>
+    framed(views.fragment(devicesPart, { devices: [], ...deviceForms }), { errors: [] }),
+  'a second step without an offer': () =>
+    framed(views.fragment(totpCode, { ...post('/interaction/1/second/totp'), errors: [], trust: null }), {
+      errors: [],
+    }),
   'an onward page to nobody in particular': () =>
     views.page(onwardPage, { title: 'Taking you on', onward: '/account', client: null }),
   'a sign-out without an app': () =>

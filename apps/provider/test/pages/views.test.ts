@@ -135,7 +135,18 @@ test.each([
   ],
   ['recovery/forgot', ['Email'], ['Send reset link'], ['Sign in']],
   ['recovery/reset', ['New password'], ['Save password'], []],
-  ['methods/totp/code', ['Authentication code'], ['Continue', 'Cancel'], ['Use a recovery code']],
+  [
+    'methods/totp/code',
+    ['Authentication code', 'Don’t ask for the second step on this device for 30 days'],
+    ['Continue', 'Cancel'],
+    ['Use a recovery code'],
+  ],
+  [
+    'account/devices',
+    [],
+    ['Forget this device', 'Forget this device', 'Forget all devices', 'Cancel'],
+    ['Use a recovery code'],
+  ],
   ['methods/recovery-codes/code', ['Recovery code'], ['Continue', 'Cancel'], ['Use a recovery code']],
   ['home', [], [], ['Sign in', 'Create account']],
 ])('%s names its fields, buttons and links as promised', (name, labels, buttons, links) => {

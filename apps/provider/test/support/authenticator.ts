@@ -255,3 +255,7 @@ function cborHead(major: number, length: number): Buffer {
   head.writeUIntBE(length, 1, head.length - 1)
   return head
 }
+
+/** What a page asks of an authenticator. */
+export const optionsIn = ({ text }: { text: string }) =>
+  JSON.parse(/data-options="([^"]*)"/.exec(text)![1]!.replaceAll('&#34;', '"').replaceAll('&amp;', '&'))

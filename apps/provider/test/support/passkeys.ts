@@ -68,6 +68,7 @@ export const attempt = (typed: Record<string, string>, more: Partial<Attempt> = 
   begun: null,
   place: 'interaction 1',
   clientName: null,
+  trust: null,
   occasion: { at: new Date(), ip: '192.0.2.1', userAgent: 'test' },
   linkOf: () => '',
   ...more,

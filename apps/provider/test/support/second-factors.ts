@@ -89,6 +89,7 @@ export const attemptOf = (user: User | null, code: string): Attempt => ({
   begun: null,
   place: 'interaction 1',
   clientName: null,
+  trust: null,
   occasion: { at: new Date(), ip: '192.0.2.1', userAgent: 'test' },
   linkOf: (token) => token,
 })

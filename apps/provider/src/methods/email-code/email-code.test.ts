@@ -57,6 +57,7 @@ const attempt = (typed: Record<string, string>, more: Partial<Attempt> = {}): At
   hint: '',
   begun: null,
   place: 'interaction 1',
+  trust: null,
   clientName: 'Printer',
   occasion: { at: new Date(), ip: '192.0.2.1', userAgent: 'test' },
   linkOf: (token) => `https://id.example/link?token=${token}`,

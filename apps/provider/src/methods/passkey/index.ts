@@ -9,7 +9,7 @@ import type { ChallengeStore } from '../../users/challenges.store.ts'
 import type { Passkey, PasskeyStore } from '../../users/passkeys.store.ts'
 import type { UserStore } from '../../users/store.ts'
 import type { User } from '../../users/user.ts'
-import { type Amr, type Attempt, type Outcome, part, type SignInMethod } from '../method.ts'
+import { type Amr, type Attempt, type Outcome, part, type SignInMethod, type TrustOffer } from '../method.ts'
 import { type Ceremony, createCeremonies, type Redeemed } from './ceremonies.ts'
 import { checkAssertion, type Signed } from './checks.ts'
 import { dataOf } from './data.ts'
@@ -20,7 +20,7 @@ import { RESPONSE_MAX, readAssertion } from './response.ts'
 
 type Proof = { action: string; options: string; lifetime: number; errors: FieldError[] }
 const door = view<Proof>('methods/passkey/door')
-const secondFactor = view<Proof & { csrf: string }>('methods/passkey/second-factor')
+const secondFactor = view<Proof & { csrf: string; trust: TrustOffer | null }>('methods/passkey/second-factor')
 
 export type PasskeyDependencies = {
   users: UserStore
@@ -48,16 +48,17 @@ export function createPasskeyMethod(deps: PasskeyDependencies): SignInMethod {
     id: 'passkey',
     title: 'Use your passkey',
     step: 'both',
+    vouchesForDevice: true,
     kind: 'possession',
     invitation: 'Use a passkey',
     enrolment: { label: 'Add a passkey', acts: ['add'] },
     show(attempt, errors) {
-      const { action, csrf, user } = attempt
+      const { action, csrf, user, trust } = attempt
       const challenge = ceremonies.issue(ceremonyOf(attempt))
       const verification = user ? 'preferred' : 'required'
       const options = JSON.stringify(requestOptions(rp, { challenge, verification }))
       const proof = { action, options, lifetime: rp.lifetime, errors }
-      return user ? part(secondFactor, { ...proof, csrf }) : part(door, proof)
+      return user ? part(secondFactor, { ...proof, csrf, trust }) : part(door, proof)
     },
     allowances: (_, network) => [{ limit: 'passkey_per_ip', key: network }],
     verify,

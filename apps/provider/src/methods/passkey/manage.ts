@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Policy } from '../../config.ts'
 import { notFound } from '../../http/problem.ts'
 import { type FieldError, view } from '../../http/view.ts'
+import { type Day, dayOf } from '../../lib/day.ts'
 import type { Passkey, PasskeyStore } from '../../users/passkeys.store.ts'
 import type { User } from '../../users/user.ts'
 import type { Manage, ManageAttempt, Managed, ManagePage } from '../manage.ts'
@@ -14,7 +15,6 @@ import { creationOptions, type RelyingParty } from './relying-party.ts'
 import { RESPONSE_MAX, readAttestation } from './response.ts'
 
 type Form = { action: string; csrf: string }
-type Day = { iso: string; text: string }
 
 const panelPart = view<{
   passkeys: { id: string; credentialId: string; name: string; added: Day; used: Day | null }[]
@@ -169,9 +169,6 @@ function shown(passkey: Passkey) {
   const used = lastUsedAt === null ? null : dayOf(new Date(lastUsedAt))
   return { id, credentialId, name, added: dayOf(createdAt), used }
 }
-
-const DATE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' })
-const dayOf = (at: Date): Day => ({ iso: at.toISOString(), text: DATE.format(at) })
 
 const NOT_ADDED = 'This passkey could not be added. Try once more, or use another device.'
 const TOO_LATE = 'That took too long. Try once more, please.'

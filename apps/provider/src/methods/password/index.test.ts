@@ -63,6 +63,7 @@ const attemptWith = (typed: Record<string, string>): Attempt => ({
   begun: null,
   place: '',
   clientName: null,
+  trust: null,
   occasion: { at: new Date(), ip: '', userAgent: '' },
   linkOf: (token) => token,
 })

@@ -1,13 +1,15 @@
 // The second factor from an authenticator app.
 import { type FieldError, view } from '../../http/view.ts'
 import type { User } from '../../users/user.ts'
-import { type Attempt, type Outcome, part, type SignInMethod } from '../method.ts'
+import { type Attempt, type Outcome, part, type SignInMethod, type TrustOffer } from '../method.ts'
 import { accountAllowances } from './allowances.ts'
 import { TYPE } from './authenticators.ts'
 import { createManage, type ManageDependencies } from './manage.ts'
 import { MESSAGES } from './messages.ts'
 
-const codePage = view<{ action: string; csrf: string; errors: FieldError[] }>('methods/totp/code')
+const codePage = view<{ action: string; csrf: string; errors: FieldError[]; trust: TrustOffer | null }>(
+  'methods/totp/code',
+)
 
 export function createTotpMethod(deps: ManageDependencies): SignInMethod {
   const { authenticators } = deps
@@ -16,9 +18,10 @@ export function createTotpMethod(deps: ManageDependencies): SignInMethod {
     title: 'Enter your authentication code',
     invitation: 'Use your authenticator app',
     step: 'second',
+    vouchesForDevice: true,
     kind: 'possession',
     enrolment: { label: 'Set up authenticator app', acts: ['begin', 'confirm'] },
-    show: ({ action, csrf }, errors) => part(codePage, { action, csrf, errors }),
+    show: ({ action, csrf, trust }, errors) => part(codePage, { action, csrf, errors, trust }),
     allowances: ({ user }, network) => [
       ...accountAllowances(user?.id ?? ''),
       { limit: 'totp_per_ip', key: network },
