@@ -107,7 +107,7 @@ export function waysRoutes(router: Router, room: Room) {
   /** What was just shown counts in this session like any proof: nobody asks for it in the next moment. */
   function lift(session: Session, proof: Proof) {
     const { accepted } = config.policy.factors
-    const { amr, acr } = combine([...proofsOf(session.amr ?? [], accepted), proof], accepted)
+    const { amr, acr } = combine([...proofsOf(session.amr ?? []), proof], accepted)
     if (acr) Object.assign(session, { amr, acr })
   }
 

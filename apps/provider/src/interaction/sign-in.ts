@@ -38,7 +38,7 @@ export type Decision =
 export function decideSignIn({ journey, user, proofs, policy, ...facts }: Facts): Decision {
   const { acrRequest, requiresSecondFactor, since } = journey
   const signIn: SignIn = {
-    proofs: [...sessionProofs(journey, user, policy), ...proofs],
+    proofs: [...sessionProofs(journey, user), ...proofs],
     person: { isAdministrator: false, enrolled: facts.enrolled },
     isTrustedDevice: facts.isTrustedDevice,
     request: { ...acrRequest, requiresSecondFactor, since },
@@ -60,7 +60,7 @@ const STEP_UP_REASON = 'acr_unmet'
 export const isStepUp = ({ session, reasons }: Journey): boolean =>
   session !== null && reasons.every((reason) => reason === STEP_UP_REASON)
 
-function sessionProofs(journey: Journey, user: User, { accepted }: Factors): Proof[] {
+function sessionProofs(journey: Journey, user: User): Proof[] {
   const { session } = journey
-  return session?.accountId === user.id && isStepUp(journey) ? proofsOf(session.amr, accepted) : []
+  return session?.accountId === user.id && isStepUp(journey) ? proofsOf(session.amr) : []
 }

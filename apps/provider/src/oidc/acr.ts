@@ -20,7 +20,7 @@ export async function isStrongEnough(ctx: KoaContextWithOIDC, policy: Factors): 
   const enrolled = account!['secondFactors'] as Enrolled
   const trusted = account!['isTrustedDevice'] as Trusted
   const signIn: SignIn = {
-    proofs: proofsOf(session?.amr ?? [], policy.accepted),
+    proofs: proofsOf(session?.amr ?? []),
     person: { isAdministrator: false, enrolled: await enrolled() },
     isTrustedDevice: false,
     request: {

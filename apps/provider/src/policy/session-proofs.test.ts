@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { PRESETS, SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { nextStep } from './next-step.ts'
 import { proofsOf } from './session-proofs.ts'
 import { combine, type Proof } from './strength.ts'
 
@@ -13,7 +14,7 @@ const proof = (method: string, kind: Proof['kind'], ...amr: Proof['amr']): Proof
 const PROOFS = [
   proof('password', 'knowledge', 'pwd'),
   proof('email-code', 'mailbox', 'otp'),
-  proof('totp', 'possession', 'otp'),
+  proof('totp', 'possession', 'otp', 'app'),
   proof('recovery-codes', 'possession', 'otp', 'recovery'),
   proof('passkey', 'possession', 'swk'),
   proof('passkey', 'possession', 'hwk', 'user'),
@@ -29,6 +30,19 @@ test('a session is as strong as the sign-in that made it: its references lose an
   for (const counted of subsets(SECOND_FACTORS).filter(isAllowed))
     for (const proofs of subsets(PROOFS).filter((set) => set.some(isFirst))) {
       const made = combine(proofs, counted)
-      expect(combine(proofsOf(made.amr, counted), counted), JSON.stringify({ proofs, counted })).toEqual(made)
+      expect(combine(proofsOf(made.amr), counted), JSON.stringify({ proofs, counted })).toEqual(made)
     }
+})
+
+test('who brought a factor that counts no more is not asked for it again and again', () => {
+  const brought = combine([PROOFS[0]!, PROOFS[2]!], ['passkey'])
+  expect(brought).toMatchObject({ acr: 'urn:anteroom:acr:1', amr: ['pwd', 'otp', 'app'] })
+  const next = nextStep({
+    proofs: proofsOf(brought.amr),
+    person: { isAdministrator: false, enrolled: ['totp'] },
+    isTrustedDevice: false,
+    request: { voluntary: ['urn:anteroom:acr:2'], essential: null, requiresSecondFactor: false, since: null },
+    policy: { ...PRESETS.balanced, accepted: ['passkey'] },
+  })
+  expect(next).toMatchObject({ step: 'done', acr: 'urn:anteroom:acr:1' })
 })

@@ -18,7 +18,7 @@ const FIRST: Record<string, Proof> = {
   'passkey, only touched': { method: 'passkey', kind: 'possession', amr: ['hwk'], at },
 }
 
-const TOTP: Proof = { method: 'totp', kind: 'possession', amr: ['otp'], at }
+const TOTP: Proof = { method: 'totp', kind: 'possession', amr: ['otp', 'app'], at }
 const RECOVERY_CODE: Proof = { method: 'recovery-codes', kind: 'possession', amr: ['otp', 'recovery'], at }
 const BACKED_UP: SecondFactor[] = ['totp', 'recovery-codes']
 

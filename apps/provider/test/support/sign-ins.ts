@@ -22,7 +22,7 @@ export const PROOFS = {
   wallet: proof('ethereum', 'wallet', 'swk'),
   passkey: proof('passkey', 'possession', 'swk', 'user', 'mfa'),
   touchedKey: proof('passkey', 'possession', 'hwk'),
-  totp: proof('totp', 'possession', 'otp', 'mfa'),
+  totp: proof('totp', 'possession', 'otp', 'mfa', 'app'),
   recoveryCode: proof('recovery-codes', 'possession', 'otp', 'mfa', 'recovery'),
 } satisfies Record<string, Proof>
 

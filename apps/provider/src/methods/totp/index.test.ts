@@ -293,7 +293,7 @@ describe('T044: a person with an app', () => {
     const outcomes = await Promise.all(
       Array.from({ length: 10 }, (_, index) => town.houses[index % 2]!.totp.verify(attemptOf(ada, code))),
     )
-    expect(outcomes).toEqual(Array(10).fill(expect.objectContaining({ ok: true, amr: ['otp'] })))
+    expect(outcomes).toEqual(Array(10).fill(expect.objectContaining({ ok: true, amr: ['otp', 'app'] })))
     const persons = await Promise.all(
       outcomes.map((outcome, index) => claim(town.houses[index % 2]!, outcome)),
     )

@@ -36,7 +36,7 @@ export function createTotpMethod(deps: ManageDependencies): SignInMethod {
     const answer = await authenticators.verify(user.id, fields('code'))
     if (!answer.ok) return refused(answer.reason, user)
     const claim = async () => ((await authenticators.claim(answer.right)) ? { user, isNew: false } : null)
-    return { ok: true, amr: ['otp'], claim }
+    return { ok: true, amr: ['otp', 'app'], claim }
   }
 }
 

@@ -63,7 +63,7 @@ async function enrolled(
   const change: Change = {
     event: { type: 'totp.enrolled', userId: user.id },
     letter: { kind: 'factor_added', factor: FACTOR, forgotUrl: `${issuer}/forgot` },
-    shown: ['otp'],
+    shown: ['otp', 'app'],
     forgets: accountAllowances(user.id),
   }
   if ((await recoveryCodes.count(user.id)) > 0) return change
