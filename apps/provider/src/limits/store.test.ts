@@ -2,11 +2,12 @@ import { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { meet } from '../../test/races/support/barrier.ts'
 import { createTestDatabase, realPostgresUrl, type TestDatabase } from '../../test/support/database.ts'
+import type { LimitWindow } from '../config/parts.ts'
 import { type LimitsConfig, readConfig } from '../config.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../lib/clock.ts'
 import { silentLog } from '../lib/log.ts'
 import { networkOf } from '../lib/networks.ts'
-import { type Allowance, createLimits, type Limits, type Taken } from './store.ts'
+import { type Allowance, createLimits, type Limits, longestClosure, type Taken } from './store.ts'
 
 const CONFIG: LimitsConfig = {
   ...readConfig({}).policy.limits,
@@ -416,6 +417,13 @@ test('what has happened already is counted, and one of all instances hears that 
   await pass(5 * MINUTE)
   expect(await here.count(all, 300)).toBe(false)
   expect(await here.count(all, 1)).toBe(true)
+})
+
+test('how long a limit closes for is told of those windows that close', () => {
+  const [short, blocking] = CONFIG.totp_per_account as [LimitWindow, LimitWindow]
+  expect(longestClosure([short, blocking])).toBe(15 * MINUTE)
+  expect(longestClosure([short])).toBe(5 * MINUTE)
+  expect(longestClosure([short, { ...blocking, block: 0 }])).toBe(0)
 })
 
 test('what is counted in one process leaves no trace in the database', async () => {

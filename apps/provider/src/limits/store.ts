@@ -1,5 +1,6 @@
 // How often anyone may try anything, by name.
 import type { Pool } from 'pg'
+import type { LimitWindow } from '../config/parts.ts'
 import type { LimitName, LimitsConfig, PaceName } from '../config.ts'
 import { SECOND } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
@@ -118,8 +119,7 @@ export function createLimits(pool: Pool, config: LimitsConfig, log: Log): Limits
     const closings = closing(windowsOf(limit).map((limiter) => ({ limiter }))).map(async ({ limiter }) => {
       const { consumedPoints } = await limiter.penalty(digest(key), CLOSED)
       if (consumedPoints >= 2 * CLOSED) return false
-      const { block, per } = limiter.window
-      await limiter.set(digest(key), CLOSED, (block || per) / SECOND)
+      await limiter.set(digest(key), CLOSED, closedFor(limiter.window) / SECOND)
       return true
     })
     return (await Promise.all(closings)).some(Boolean)
@@ -163,8 +163,20 @@ const isToReturn = (allowance: Allowance) => (answer: Answer, _: number, all: An
   answer.wait === null || (answer.limiter.window.block === 0 && (all.length > 1 || inARow(allowance)))
 
 /** Those that close with the last wrong try. Of several windows without a block each ends by itself, the shortest first. */
-const closing = <Of extends { limiter: Limiter }>(windows: Of[]): Of[] =>
+const closing = <Of extends { limiter: Pick<Limiter, 'window'> }>(windows: Of[]): Of[] =>
   windows.length === 1 ? windows : windows.filter(({ limiter }) => limiter.window.block > 0)
+
+/** Milliseconds that a window which closes stays so. */
+const closedFor = ({ block, per }: LimitWindow): number => block || per
+
+/** Milliseconds that the last wrong try closes a limit of these windows for, at most; 0 where none of them closes. */
+export const longestClosure = (windows: LimitWindow[]): number =>
+  Math.max(
+    0,
+    ...closing(windows.map((window) => ({ limiter: { window } }))).map(({ limiter }) =>
+      closedFor(limiter.window),
+    ),
+  )
 
 const mostOf = (answers: Answer[]) => Math.max(...answers.map(({ points }) => points))
 

@@ -151,3 +151,15 @@ test('what is valid for days says until which day', () => {
     'for 7 days: until Sunday 29 November 2026 at 22:14 UTC',
   )
 })
+
+test('whoever hears of wrong codes learns how far somebody got, for how long the app is paused, and what to do', () => {
+  for (const content of [SAMPLES.second_factor_locked, SAMPLES.second_factor_disabled]) {
+    const { html, text } = letter(content)
+    for (const part of [text, visible(html)]) {
+      expect(part).toContain('got past the first step')
+      expect(part).toContain('recovery code')
+      expect(part).toContain('Choose a new password now')
+    }
+  }
+  expect(letter(SAMPLES.second_factor_locked).text).toContain('paused for 15 minutes')
+})

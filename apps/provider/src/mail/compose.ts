@@ -78,6 +78,14 @@ const SUBJECTS: { [Kind in LetterKind]: Subject<Kind> } = {
     subject: `Your ${service} password no longer works`,
     preheader: 'Too many wrong ones were tried. Please choose a new one.',
   }),
+  second_factor_locked: (_, service) => ({
+    subject: `Too many wrong codes at your ${service} account`,
+    preheader: 'Somebody got past your first step. If it was not you, choose a new password.',
+  }),
+  second_factor_disabled: (_, service) => ({
+    subject: `Your ${service} authenticator app no longer works`,
+    preheader: 'Too many wrong codes were tried. If it was not you, choose a new password.',
+  }),
   factor_added: (_, service) => ({
     subject: `A way to sign in was added to your ${service} account`,
     preheader: 'If it was you, there is nothing to do.',

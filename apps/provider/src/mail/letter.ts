@@ -15,6 +15,9 @@ export type Content =
   | { kind: 'address_restored'; forgotUrl: string }
   | { kind: 'password_locked'; waitMs: number; forgotUrl: string }
   | { kind: 'password_disabled'; forgotUrl: string }
+  /** Whoever tried had brought the first factor, or had a session. */
+  | { kind: 'second_factor_locked'; waitMs: number; forgotUrl: string }
+  | { kind: 'second_factor_disabled'; forgotUrl: string }
   /** `factor`: in words that end a sentence, `an authenticator app`. */
   | { kind: 'factor_added'; factor: string; forgotUrl: string }
   | { kind: 'factor_removed'; factor: string; forgotUrl: string }

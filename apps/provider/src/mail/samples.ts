@@ -19,6 +19,8 @@ export const SAMPLES: { [Kind in LetterKind]: Extract<Content, { kind: Kind }> }
   address_restored: { kind: 'address_restored', forgotUrl: FORGOT },
   password_locked: { kind: 'password_locked', waitMs: 900_000, forgotUrl: FORGOT },
   password_disabled: { kind: 'password_disabled', forgotUrl: FORGOT },
+  second_factor_locked: { kind: 'second_factor_locked', waitMs: 900_000, forgotUrl: FORGOT },
+  second_factor_disabled: { kind: 'second_factor_disabled', forgotUrl: FORGOT },
   factor_added: { kind: 'factor_added', factor: 'an authenticator app', forgotUrl: FORGOT },
   factor_removed: { kind: 'factor_removed', factor: 'an authenticator app', forgotUrl: FORGOT },
   recovery_code_used: { kind: 'recovery_code_used', left: 3, forgotUrl: FORGOT },

@@ -2,6 +2,7 @@ import type { AuditLog } from '../audit/store.ts'
 import type { Policy } from '../config.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Sealer } from '../lib/seal.ts'
+import { longestClosure } from '../limits/store.ts'
 import type { Outbox } from '../mail/letter.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
 import type { CredentialStore } from '../users/credentials.store.ts'
@@ -45,7 +46,7 @@ export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
     createPasswordMethod({
       ...deps,
       rules: { minLength: password.min_length, minStrength: password.min_strength },
-      lockedFor: Math.max(...limits.password_per_account.map(({ block }) => block)),
+      lockedFor: longestClosure(limits.password_per_account),
     }),
     createEmailCodeMethod(deps),
     createPasskeyMethod({
@@ -53,7 +54,12 @@ export const createMethods = (deps: MethodDependencies): SignInMethod[] => {
       challengeKeys: deps.sealer.deriveAll('passkey-challenge'),
       handleKey: deps.sealer.derive('passkey-handle'),
     }),
-    createTotpMethod({ ...deps, authenticators, recoveryCodes }),
+    createTotpMethod({
+      ...deps,
+      authenticators,
+      recoveryCodes,
+      lockedFor: longestClosure(limits.totp_per_account),
+    }),
     createRecoveryCodesMethod({
       codes: recoveryCodes,
       isNeeded: async ({ id }) =>

@@ -6,7 +6,13 @@ import type { Page } from './browser.ts'
 import type { TestServer } from './server.ts'
 
 export type NextCode = (secret: string) => string
-export type Enrolled = Member & { secret: string; recoveryCodes: string[] }
+/** `secret` is base32, as the page tells it. */
+export type AuthenticatorApp = { secret: string; recoveryCodes: string[] }
+export type Enrolled = Member & AuthenticatorApp
+
+/** What the app shows at that moment. */
+export const appCode = (secret: string, at: Date): string =>
+  generateSync({ secret, epoch: Math.floor(at.getTime() / 1000) })
 
 const STEP = 30_000
 
@@ -21,7 +27,7 @@ export function createAppClock(): { now: () => Date; nextCode: NextCode } {
     nextCode(secret) {
       if (stepOf() <= (used.get(secret) ?? 0)) ahead += STEP
       used.set(secret, stepOf())
-      return generateSync({ secret, epoch: Math.floor(now().getTime() / 1000) })
+      return appCode(secret, now())
     },
   }
 }

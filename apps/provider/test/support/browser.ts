@@ -11,7 +11,11 @@ export type Page = {
 export type Browser = ReturnType<typeof createBrowser>
 
 type Cookie = { name: string; value: string; path: string }
-type Init = { method?: string; form?: Record<string, string>; headers?: Record<string, string> }
+type Init = {
+  method?: string
+  form?: Record<string, string> | [string, string][]
+  headers?: Record<string, string>
+}
 
 /** `headers` go with every request; `at` is where the server listens when its issuer is a name that leads nowhere. */
 type Options = { headers?: Record<string, string>; at?: string }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Database } from '../../src/db/database.ts'
 import { createUnitOfWork } from '../../src/db/unit-of-work.ts'
+import { MINUTE } from '../../src/lib/clock.ts'
 import { parseEmail } from '../../src/lib/email.ts'
 import { createSealer } from '../../src/lib/seal.ts'
 import type { Change, Managed, ManagePage } from '../../src/methods/manage.ts'
@@ -67,7 +68,13 @@ function createHouse(database: Database, clock: { step: number }, keys: Buffer[]
     users,
     authenticators,
     recoveryCodes,
-    totp: createTotpMethod({ authenticators, recoveryCodes, service: 'Anteroom', issuer: ISSUER }),
+    totp: createTotpMethod({
+      authenticators,
+      recoveryCodes,
+      service: 'Anteroom',
+      issuer: ISSUER,
+      lockedFor: 15 * MINUTE,
+    }),
     recovery: createRecoveryCodesMethod({ codes: recoveryCodes, isNeeded, issuer: ISSUER }),
   }
 }

@@ -11,8 +11,14 @@ const codePage = view<{ action: string; csrf: string; errors: FieldError[]; trus
   'methods/totp/code',
 )
 
-export function createTotpMethod(deps: ManageDependencies): SignInMethod {
-  const { authenticators } = deps
+export type TotpDependencies = ManageDependencies & {
+  /** Milliseconds that too many wrong codes close this way. */
+  lockedFor: number
+}
+
+export function createTotpMethod(deps: TotpDependencies): SignInMethod {
+  const { authenticators, issuer, lockedFor } = deps
+  const forgotUrl = `${issuer}/forgot`
   return {
     id: TYPE,
     title: 'Enter your authentication code',
@@ -28,6 +34,10 @@ export function createTotpMethod(deps: ManageDependencies): SignInMethod {
     ],
     isEnrolled: ({ id }) => authenticators.isEnrolled(id),
     manage: createManage(deps),
+    lockLetter: (lock) =>
+      lock === 'disabled'
+        ? { kind: 'second_factor_disabled', forgotUrl }
+        : { kind: 'second_factor_locked', waitMs: lockedFor, forgotUrl },
     verify,
   }
 
