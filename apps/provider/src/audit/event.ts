@@ -20,6 +20,9 @@ export type AuditEvent =
   | { type: 'passkey.renamed'; userId: string; passkeyId: string; name: string }
   | { type: 'passkey.removed'; userId: string; passkeyId: string; name: string }
   | { type: 'passkey.clone_suspected'; userId: string; passkeyId: string; admitted: 'yes' | 'no' }
+  | { type: 'recovery.asked'; userId: string }
+  | { type: 'recovery.stopped'; userId: string; by: 'letter' | 'session' }
+  | { type: 'recovery.completed'; userId: string }
   | { type: 'profile.changed'; userId: string }
   | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }
