@@ -5,15 +5,16 @@ import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
 import type { Attempt, SignInMethod } from '../methods/method.ts'
-import type { Admission, Standing } from './admission.routes.ts'
+import { type Admission, offeredIn, type Standing } from './admission.routes.ts'
 import { type Attempts, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
+import { mayAskAtStep } from './lost.routes.ts'
 import { methodPage } from './pages.ts'
 import { admitted } from './sign-in.routes.ts'
 import type { Trials } from './trials.routes.ts'
 
-type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods'> & {
+type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods' | 'recoveries'> & {
   gate: Gate
   attempts: Attempts
   admission: Admission
@@ -26,7 +27,7 @@ type Refusal = { errors: FieldError[]; status: number }
 /** One more proof from somebody who has proved something already, and nothing else before that. */
 export function secondRoutes(
   router: Router,
-  { gate, attempts, admission, tryProof, views, csrf, methods }: Deps,
+  { gate, attempts, admission, tryProof, views, csrf, methods, recoveries }: Deps,
 ) {
   const byId = new Map(
     methods.filter((method) => method.step !== 'first').map((method) => [method.id, method]),
@@ -61,22 +62,29 @@ export function secondRoutes(
   function draw(ctx: Context, journey: Journey, { standing, method }: Asked, refusal?: Refusal): void {
     const errors = refusal?.errors ?? []
     const { view, data } = method.show(attemptOf(ctx, journey, { standing, method }, nothingTyped), errors)
-    const others = offeredIn(standing).filter((id) => id !== method.id)
     const page = views.page(methodPage, {
       title: method.title ?? 'One more step',
       part: views.fragment(view, data),
       errors,
-      ways: [
-        ...others.map((id) => ({
-          label: byId.get(id)?.invitation ?? id,
-          url: journeyPath(journey.uid, `/second/${id}`),
-        })),
-        { label: 'Sign in as somebody else', url: journeyPath(journey.uid, '/sign-in') },
-      ],
+      ways: waysBeside(journey, { standing, method }),
       cancel: gate.cancelOf(ctx, journey),
       ...(method.scripts && { scripts: method.scripts }),
     })
     sendPage(ctx, page, refusal?.status ?? 200)
+  }
+
+  function waysBeside({ uid }: Journey, { standing, method }: Asked) {
+    const others = offeredIn(standing).filter((id) => id !== method.id)
+    return [
+      ...others.map((id) => ({
+        label: byId.get(id)?.invitation ?? id,
+        url: journeyPath(uid, `/second/${id}`),
+      })),
+      ...(mayAskAtStep(standing, recoveries)
+        ? [{ label: 'I have lost all of these', url: journeyPath(uid, '/lost') }]
+        : []),
+      { label: 'Sign in as somebody else', url: journeyPath(uid, '/sign-in') },
+    ]
   }
 
   function attemptOf(
@@ -103,5 +111,3 @@ export function secondRoutes(
     })
   }
 }
-
-const offeredIn = ({ decision }: Standing): string[] => (decision.step === 'prove' ? decision.methods : [])

@@ -1,5 +1,6 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
 import { SECOND_FACTORS } from '../config/factors.ts'
+import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import type { UserStore } from '../users/store.ts'
 
 /** The claims of OpenID Connect Core, section 5.1, that we can tell the truth about, by the scope that asks for them. */
@@ -10,7 +11,7 @@ export const CLAIMS = {
 }
 
 /** Undefined for an account that is gone: no code, no token, no claim is made for it. */
-export function createAccountFinder(users: UserStore) {
+export function createAccountFinder(users: UserStore, recoveries: Recoveries) {
   return async (_ctx: KoaContextWithOIDC, id: string): Promise<Account | undefined> => {
     const user = await users.findUser(id)
     if (!user) return undefined
@@ -24,7 +25,13 @@ export function createAccountFinder(users: UserStore) {
       const types = await users.listCredentialTypes(id)
       return SECOND_FACTORS.filter((factor) => types.includes(factor))
     }
-    return { accountId: user.id, emailVerified: user.emailVerified, secondFactors, claims: () => claims }
+    return {
+      accountId: user.id,
+      emailVerified: user.emailVerified,
+      secondFactors,
+      recovery: () => recoveries.find(user),
+      claims: () => claims,
+    }
   }
 }
 

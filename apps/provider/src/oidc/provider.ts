@@ -15,6 +15,7 @@ import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import type { Csrf } from '../http/csrf.ts'
 import type { Views } from '../http/view.ts'
 import type { Keyring } from '../keys/store.ts'
+import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import { ACRS } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
 import { authenticationClaims, CLAIMS, createAccountFinder } from './account.ts'
@@ -34,6 +35,7 @@ export type ProviderDependencies = {
   registry: Registry
   consents: ConsentStore
   users: UserStore
+  recoveries: Recoveries
   views: Views
   csrf: Csrf
   isUnavailable: (error: unknown) => boolean
@@ -52,7 +54,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
     clients: [accountClient(config.ISSUER, config.branding.name), ...registry.clients.map(clientMetadata)],
     extraClientMetadata: { properties: EXTRA_METADATA },
     jwks: { keys: keyring.signing.map((jwk) => new SigningKey(jwk)) },
-    findAccount: createAccountFinder(deps.users),
+    findAccount: createAccountFinder(deps.users, deps.recoveries),
     claims: CLAIMS,
     scopes: ['openid', 'offline_access'],
     // next-auth reads name and e-mail from the ID token; the specification allows them there.
@@ -84,7 +86,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
       short: { ...cookieOptions, path: undefined, signed: true },
     },
     interactions: {
-      policy: createPrompts(config.policy.registration.confirmation === 'first', config.policy.factors),
+      policy: createPrompts(config),
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     renderError: createErrorPage(views, deps.isUnavailable),

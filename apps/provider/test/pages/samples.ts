@@ -26,8 +26,10 @@ import {
   createAccountPage,
   enrolPage,
   linkPage,
+  lostPage,
   managePage,
   methodPage,
+  recoveryAskedPage,
   signInPage,
 } from '../../src/interaction/pages.ts'
 import { createSetup, type Setup } from '../../src/methods/totp/setup.ts'
@@ -97,6 +99,10 @@ const signedOutPage = view<PageData & { client: { name: string; uri: string | nu
 const views = createViews(ROOT, createAssets(ASSETS), { name: 'Anteroom' })
 const post = (action: string) => ({ action, csrf: 'mac-of-the-cookie' })
 const cancel = post('/interaction/1/cancel')
+const asked = {
+  askedAt: 'Sunday 22 November 2026 at 22:14 UTC',
+  until: 'Wednesday 25 November 2026 at 22:14 UTC',
+}
 const doors = { signInUrl: '/sign-in', registerUrl: '/register', accountUrl: '/account' }
 
 const passwordDoor = ({ email, errors }: Told) =>
@@ -369,6 +375,25 @@ export const samples: Record<string, (told: Told) => string> = {
       goOn: null,
       cancel,
     }),
+  'interaction/lost': (told) =>
+    views.page(lostPage, {
+      title: 'Lost your second step?',
+      address: told.email,
+      ways: [{ label: 'Use a recovery code', url: '/interaction/1/second/recovery-codes' }],
+      wait: '3 days',
+      running: null,
+      ...post('/interaction/1/lost'),
+      errors: told.errors,
+      cancel,
+    }),
+  'interaction/recovery-asked': () =>
+    views.page(recoveryAskedPage, {
+      title: 'Was it you?',
+      running: { ...asked, isReady: false },
+      ...post('/interaction/1/recovery'),
+      stopAction: '/interaction/1/recovery/stop',
+      passwordUrl: '/account/security/password',
+    }),
   'interaction/manage': () =>
     views.page(managePage, {
       title: 'Set up your authenticator app',
@@ -469,6 +494,44 @@ export const bareSamples: Record<string, () => string> = {
       })}`,
       [],
     ),
+  'a person who has asked for a recovery': () =>
+    views.page(lostPage, {
+      title: 'Now it needs time',
+      address: 'ada@example.com',
+      ways: [],
+      wait: '3 days',
+      running: { until: asked.until, isReady: false },
+      ...post('/interaction/1/lost'),
+      errors: [],
+      cancel,
+    }),
+  'a person whose recovery waits in the mailbox': () =>
+    views.page(lostPage, {
+      title: 'Look into your mailbox',
+      address: 'ada@example.com',
+      ways: [],
+      wait: '3 days',
+      running: { until: asked.until, isReady: true },
+      ...post('/interaction/1/lost'),
+      errors: [],
+      cancel,
+    }),
+  'a notice of a recovery that is ready': () =>
+    views.page(recoveryAskedPage, {
+      title: 'Was it you?',
+      running: { ...asked, isReady: true },
+      ...post('/interaction/1/recovery'),
+      stopAction: '/interaction/1/recovery/stop',
+      passwordUrl: '/account/security/password',
+    }),
+  'a recovery that was stopped on the way to an app': () =>
+    views.page(recoveryAskedPage, {
+      title: 'Your second step stays',
+      running: null,
+      ...post('/interaction/1/recovery'),
+      stopAction: '/interaction/1/recovery/stop',
+      passwordUrl: '/account/security/password',
+    }),
   'an onward page to nobody in particular': () =>
     views.page(onwardPage, { title: 'Taking you on', onward: '/account', client: null }),
   'a sign-out without an app': () =>
