@@ -8,9 +8,13 @@ import {
   homePage,
   passwordPage,
   profilePage,
+  recoveredPage,
+  recoverPage,
+  recoveryStoppedPage,
   resetPage,
   savedPage,
   securityPage,
+  stopRecoveryPage,
   undonePage,
   undoPage,
   verifyLinkPage,
@@ -99,10 +103,12 @@ const signedOutPage = view<PageData & { client: { name: string; uri: string | nu
 const views = createViews(ROOT, createAssets(ASSETS), { name: 'Anteroom' })
 const post = (action: string) => ({ action, csrf: 'mac-of-the-cookie' })
 const cancel = post('/interaction/1/cancel')
+const frame = { signOut: post('/sign-out'), recovery: null }
 const asked = {
   askedAt: 'Sunday 22 November 2026 at 22:14 UTC',
   until: 'Wednesday 25 November 2026 at 22:14 UTC',
 }
+const recovery = { ...post('/account/recovery/stop'), ...asked, isReady: false }
 const doors = { signInUrl: '/sign-in', registerUrl: '/register', accountUrl: '/account' }
 
 const passwordDoor = ({ email, errors }: Told) =>
@@ -295,11 +301,12 @@ export const samples: Record<string, (told: Told) => string> = {
       developer: { code: name, detail: name, fix: name },
       back: { label: `Back to ${name}`, url: `https://printer.example/${name}` },
     }),
-  home: () => views.page(homePage, { title: 'Welcome', person: null, signOut: null, ...doors }),
+  home: () =>
+    views.page(homePage, { title: 'Welcome', person: null, signOut: null, recovery: null, ...doors }),
   'account/profile': (told) =>
     views.page(profilePage, {
       title: 'Profile',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       notice: told.name,
       person: { ...told, emailVerified: false },
       name: told.name,
@@ -311,14 +318,14 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/security': ({ name }) =>
     views.page(securityPage, {
       title: 'Security',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       notice: name,
       panels: [passwordPart(true)],
     }),
   'account/password': (told) =>
     views.page(passwordPage, {
       title: 'Change password',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       hasPassword: true,
       email: told.email,
       minLength: 10,
@@ -331,7 +338,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/address': (told) =>
     views.page(addressPage, {
       title: 'Change address',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       email: told.email,
       typed: told.email,
       errors: told.errors,
@@ -341,7 +348,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/code': (told) =>
     views.page(codePage, {
       title: 'Check your mail',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       address: told.email,
       isNew: true,
       ...post('/account/address/confirm'),
@@ -404,7 +411,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/way': () =>
     views.page(wayPage, {
       title: 'Set up your authenticator app',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       notice: null,
       part: '<h1>Set up your authenticator app</h1>',
     }),
@@ -449,6 +456,25 @@ export const samples: Record<string, (told: Told) => string> = {
       ...post('/reset'),
       scripts: ['password.js'],
     }),
+  'recovery/recover': ({ email }) =>
+    views.page(recoverPage, {
+      title: 'Remove your second step',
+      address: email,
+      askedAt: asked.askedAt,
+      token: 'token-of-the-link',
+      ...post('/recover'),
+    }),
+  'recovery/recovered': () =>
+    views.page(recoveredPage, { title: 'Your second step is removed', signInUrl: '/sign-in' }),
+  'recovery/stop': () =>
+    views.page(stopRecoveryPage, {
+      title: 'Keep your second step',
+      askedAt: asked.askedAt,
+      token: 'token-of-the-link',
+      ...post('/recover/stop'),
+    }),
+  'recovery/stopped': () =>
+    views.page(recoveryStoppedPage, { title: 'Your second step stays', passwordUrl: '/forgot' }),
   'recovery/saved': ({ name }) =>
     views.page(savedPage, {
       title: 'Your password is saved',
@@ -532,6 +558,21 @@ export const bareSamples: Record<string, () => string> = {
       stopAction: '/interaction/1/recovery/stop',
       passwordUrl: '/account/security/password',
     }),
+  'the front page of somebody whose recovery runs': () =>
+    views.page(homePage, {
+      title: 'Welcome',
+      person: { name: null, email: 'ada@example.com' },
+      signOut: frame.signOut,
+      recovery,
+      ...doors,
+    }),
+  'the security of somebody whose recovery is ready': () =>
+    views.page(securityPage, {
+      title: 'Security',
+      console: consoleOf('Security', { ...frame, recovery: { ...recovery, isReady: true } }),
+      notice: null,
+      panels: [passwordPart(true)],
+    }),
   'an onward page to nobody in particular': () =>
     views.page(onwardPage, { title: 'Taking you on', onward: '/account', client: null }),
   'a sign-out without an app': () =>
@@ -550,7 +591,7 @@ export const bareSamples: Record<string, () => string> = {
   'the profile of somebody without a name': () =>
     views.page(profilePage, {
       title: 'Profile',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       notice: null,
       person: { name: null, email: 'ada@example.com', emailVerified: true },
       name: '',
@@ -562,14 +603,14 @@ export const bareSamples: Record<string, () => string> = {
   'the security of somebody without a password': () =>
     views.page(securityPage, {
       title: 'Security',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       notice: null,
       panels: [passwordPart(false)],
     }),
   'a first password': () =>
     views.page(passwordPage, {
       title: 'Set a password',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       hasPassword: false,
       email: 'ada@example.com',
       minLength: 10,
@@ -581,7 +622,7 @@ export const bareSamples: Record<string, () => string> = {
   'an address that waits for its code': () =>
     views.page(codePage, {
       title: 'Confirm your address',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       address: 'ada@example.com',
       isNew: false,
       ...post('/verify'),
@@ -609,6 +650,7 @@ export const bareSamples: Record<string, () => string> = {
     views.page(homePage, {
       title: 'Welcome',
       person: { name: null, email: 'ada@example.com' },
+      recovery: null,
       signOut: post('/sign-out'),
       ...doors,
     }),
