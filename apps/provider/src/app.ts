@@ -11,6 +11,7 @@ import { health } from './http/health.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { interactionRoutes } from './interaction/routes.ts'
 import { deliverLetters } from './jobs/letters.ts'
+import { createRecoveryNews } from './jobs/recoveries.ts'
 import { repeat } from './jobs/repeat.ts'
 import { createRetention } from './jobs/retention.ts'
 import type { Keyring } from './keys/store.ts'
@@ -113,10 +114,11 @@ function startBackground(rooms: Rooms, keyring: { version: string; onChange: (ne
   const { notifications, embedded } = database
   const watch = watchKeyring({ ...keyring, keys, everyMs: KEYS_EVERY, notifications, log })
   const retention = repeat(createRetention({ database, policy: config.policy, log }), log)
+  const news = repeat(createRecoveryNews(rooms), log)
   const letters = deliverLetters({ ...mail, embedded, notifications, log })
   return async () => {
     watch.stop()
-    await Promise.all([failures.stop(), retention.stop(), letters.stop()])
+    await Promise.all([failures.stop(), retention.stop(), news.stop(), letters.stop()])
     mail.close()
   }
 }

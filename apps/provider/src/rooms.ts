@@ -27,12 +27,14 @@ import { createMailedCodes } from './methods/email-code/codes.ts'
 import { createConfirmations } from './methods/email-code/confirmation.ts'
 import { createMailbox } from './methods/email-code/mailbox.ts'
 import { createMethods } from './methods/index.ts'
+import { createRecoveries } from './methods/lost-factors/recoveries.ts'
 import { createHasher } from './methods/password/hasher.ts'
 import { createAddressStore } from './users/addresses.store.ts'
 import { createChallengeStore } from './users/challenges.store.ts'
 import { createCredentialStore } from './users/credentials.store.ts'
 import { createDeviceStore } from './users/devices.store.ts'
 import { createPasskeyStore } from './users/passkeys.store.ts'
+import { createRecoveryStore } from './users/recoveries.store.ts'
 import { createUserStore } from './users/store.ts'
 
 export type Dependencies = { config: Config; database: Database; sealer: Sealer; log: Log; now: Clock }
@@ -46,7 +48,7 @@ const VIEWS = path.resolve(import.meta.dirname, '../../../views')
 export function openRooms(deps: Dependencies) {
   const ground = openGround(deps)
   const memory = openMemory({ ...deps, ...ground })
-  const ways = openWays({ ...deps, ...memory })
+  const ways = openWays({ ...deps, ...ground, ...memory })
   return { ...deps, ...ground, ...memory, ...ways, isUnavailable: isDatabaseUnavailable }
 }
 
@@ -78,6 +80,7 @@ function openMemory(deps: Dependencies & ReturnType<typeof openGround>) {
     credentials: createCredentialStore(scope, now),
     passkeys: createPasskeyStore(scope, now),
     devices: createDeviceStore(scope, now, config.policy.factors.trusted_device),
+    recoveryStore: createRecoveryStore(scope, now),
     artifacts,
     ending: { revokeGrant: artifacts.revokeGrant, isFirstParty: registry.isFirstParty },
     consents: createConsentStore(scope),
@@ -95,8 +98,8 @@ function openMemory(deps: Dependencies & ReturnType<typeof openGround>) {
   }
 }
 
-function openWays(deps: Dependencies & ReturnType<typeof openMemory>) {
-  const { config, sealer } = deps
+function openWays(deps: Dependencies & ReturnType<typeof openGround> & ReturnType<typeof openMemory>) {
+  const { config, sealer, recoveryStore } = deps
   const { policy, branding, ISSUER: issuer } = config
   const { slots = hashingSlots(config.WEB_CONCURRENCY), queue, wait } = policy.hashing
   const hasher = createHasher({ slots, queue, waitMs: wait })
@@ -113,6 +116,12 @@ function openWays(deps: Dependencies & ReturnType<typeof openMemory>) {
     codes,
     mailbox,
     confirmations: createConfirmations({ ...deps, codes, issuer, lifetime: lifetimes.confirmation }),
+    recoveries: createRecoveries({
+      ...deps,
+      store: recoveryStore,
+      wait: policy.factors.recovery_wait,
+      issuer,
+    }),
     methods: createMethods({ ...deps, hasher, codes, mailbox, policy, service: branding.name, issuer }),
   }
 }

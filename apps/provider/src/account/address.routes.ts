@@ -42,7 +42,7 @@ export function addressRoutes(router: Router, room: Room): void {
   function drawAddress(ctx: Context, { user }: Visitor, tried?: Refusal & { typed: string }) {
     const page = views.page(addressPage, {
       title: 'Change address',
-      console: consoleOf('Profile', door.signOut(ctx)),
+      console: consoleOf('Profile', door.frame(ctx)),
       email: user.email,
       typed: tried?.typed ?? '',
       errors: tried ? [tried.error] : [],
@@ -56,7 +56,7 @@ export function addressRoutes(router: Router, room: Room): void {
   function drawCode(ctx: Context, { email }: PendingAddress, refusal?: Refusal) {
     const page = views.page(codePage, {
       title: 'Check your mail',
-      console: consoleOf('Profile', door.signOut(ctx)),
+      console: consoleOf('Profile', door.frame(ctx)),
       address: email.address,
       isNew: true,
       errors: refusal ? [refusal.error] : [],

@@ -12,6 +12,7 @@ import type { Limits } from '../limits/store.ts'
 import type { Outbox } from '../mail/letter.ts'
 import type { MailedCodes } from '../methods/email-code/codes.ts'
 import type { Confirmations } from '../methods/email-code/confirmation.ts'
+import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import type { AddressStore } from '../users/addresses.store.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
@@ -37,6 +38,7 @@ export type AccountDependencies = {
   audit: AuditLog
   limits: Limits
   methods: SignInMethod[]
+  recoveries: Recoveries
   ownClientId: string
   now: Clock
 }

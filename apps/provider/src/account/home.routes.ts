@@ -13,7 +13,8 @@ export function homeRoutes(router: Router, { door, views, config }: Room): void 
       signInUrl: '/sign-in',
       registerUrl: config.policy.registration.open ? '/register' : null,
       accountUrl: '/account',
-      signOut: visitor && door.signOut(ctx),
+      signOut: visitor && door.frame(ctx).signOut,
+      recovery: visitor && door.frame(ctx).recovery,
     })
     sendPage(ctx, page)
   })

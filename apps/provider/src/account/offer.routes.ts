@@ -21,7 +21,7 @@ export function offerRoutes(router: Router, { door, views, csrf, methods, offers
     const part = method.offer({ add, later: { action: OFFER, csrf: token } })
     const page = views.page(wayPage, {
       title: 'Sign in without a password next time?',
-      console: consoleOf('Security', door.signOut(ctx)),
+      console: consoleOf('Security', door.frame(ctx)),
       notice: notices.take(ctx),
       part: views.fragment(part.view, part.data),
     })

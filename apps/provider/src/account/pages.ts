@@ -4,8 +4,14 @@ import type { Day } from '../lib/day.ts'
 type Form = { action: string; csrf: string }
 type Person = { name: string | null; email: string }
 
+/** A recovery that runs (decision 019), told where the person is signed in, with the form that stops it. */
+export type RecoveryNotice = Form & { askedAt: string; isReady: boolean; until: string }
+
+/** What is the same for all pages of somebody who is signed in. */
+export type Frame = { signOut: Form; recovery: RecoveryNotice | null }
+
 /** What stands on every page of the console. */
-export type Console = { tabs: { label: string; url: string; isCurrent: boolean }[]; signOut: Form }
+export type Console = Frame & { tabs: { label: string; url: string; isCurrent: boolean }[] }
 type ConsolePage = PageData & { console: Console }
 
 /** Where the sections of the console are. A new one is a line here. */
@@ -15,9 +21,9 @@ const TABS = [
 ]
 type Section = 'Profile' | 'Security'
 
-export const consoleOf = (section: Section, signOut: Form): Console => ({
+export const consoleOf = (section: Section, frame: Frame): Console => ({
   tabs: TABS.map((tab) => ({ ...tab, isCurrent: tab.label === section })),
-  signOut,
+  ...frame,
 })
 
 export const homePage = view<
@@ -28,6 +34,7 @@ export const homePage = view<
     registerUrl: string | null
     accountUrl: string
     signOut: Form | null
+    recovery: RecoveryNotice | null
   }
 >('home')
 
@@ -113,3 +120,10 @@ export const resetPage = view<
 >('recovery/reset')
 
 export const savedPage = view<PageData & { wayOn: WayOn }>('recovery/saved')
+
+/** What the two links of letters about a recovery lead to. */
+type RecoveryLink = PageData & Form & { askedAt: string; token: string }
+export const recoverPage = view<RecoveryLink & { address: string }>('recovery/recover')
+export const recoveredPage = view<PageData & { signInUrl: string }>('recovery/recovered')
+export const stopRecoveryPage = view<RecoveryLink>('recovery/stop')
+export const recoveryStoppedPage = view<PageData & { passwordUrl: string }>('recovery/stopped')

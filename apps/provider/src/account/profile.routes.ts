@@ -22,7 +22,7 @@ export function profileRoutes(router: Router, room: Room): void {
   function draw(ctx: Context, { user }: Visitor, typed?: { name: string; errors: FieldError[] }) {
     const page = views.page(profilePage, {
       title: 'Profile',
-      console: consoleOf('Profile', door.signOut(ctx)),
+      console: consoleOf('Profile', door.frame(ctx)),
       notice: typed ? null : notices.take(ctx),
       person: user,
       name: typed?.name ?? user.name ?? '',

@@ -3,6 +3,7 @@ import Router from '@koa/router'
 import { addressRoutes } from './address.routes.ts'
 import type { AccountDependencies } from './dependencies.ts'
 import { homeRoutes } from './home.routes.ts'
+import { lostFactorsRoutes } from './lost-factors.routes.ts'
 import { profileRoutes } from './profile.routes.ts'
 import { recoveryRoutes } from './recovery.routes.ts'
 import { resetRoutes } from './reset.routes.ts'
@@ -20,6 +21,7 @@ const PARTS = [
   undoRoutes,
   recoveryRoutes,
   resetRoutes,
+  lostFactorsRoutes,
 ]
 
 export function accountRoutes(deps: AccountDependencies): Router {

@@ -36,7 +36,7 @@ export function securityRoutes(router: Router, room: Room): void {
     if (!visitor) return
     const page = views.page(securityPage, {
       title: 'Security',
-      console: consoleOf('Security', door.signOut(ctx)),
+      console: consoleOf('Security', door.frame(ctx)),
       notice: notices.take(ctx),
       panels: [...(await drawPanels(ctx, visitor)), ...(await drawDevices(ctx, visitor))],
     })
@@ -52,7 +52,7 @@ export function securityRoutes(router: Router, room: Room): void {
     const has = await hasPassword(users, user.id)
     const page = views.page(passwordPage, {
       title: has ? 'Change password' : 'Set a password',
-      console: consoleOf('Security', door.signOut(ctx)),
+      console: consoleOf('Security', door.frame(ctx)),
       hasPassword: has,
       email: user.email,
       minLength: config.policy.password.min_length,

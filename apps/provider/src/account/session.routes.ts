@@ -11,10 +11,13 @@ import { visitOf } from '../http/visit.ts'
 import type { Clock } from '../lib/clock.ts'
 import { seconds } from '../lib/duration.ts'
 import type { Occasion } from '../mail/letter.ts'
+import { timeInWords } from '../mail/words.ts'
+import type { Recoveries, Recovery } from '../methods/lost-factors/recoveries.ts'
 import { isStrongest, strongestClass } from '../policy/sensitive.ts'
 import { ONE_FACTOR } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
 import type { User } from '../users/user.ts'
+import type { Frame } from './pages.ts'
 
 export type Session = Awaited<ReturnType<Provider['Session']['get']>>
 
@@ -27,19 +30,24 @@ export type Told = { visit: Visit; occasion: Occasion }
 /** What a page asks of whoever comes; `fresh`: they have proved within minutes that it is still them. */
 export type Demand = { page: OwnPage; fresh?: true }
 
+/** Where whoever is signed in stops a recovery of their account. */
+export const STOP_RECOVERY = '/account/recovery/stop'
+
 /** The door of our own pages: they read the engine's session and sign nobody in themselves. */
 export type Door = ReturnType<typeof createDoor>
 
 type Dependencies = {
   provider: Provider
   users: UserStore
+  recoveries: Recoveries
   csrf: Csrf
   config: Config
   ownClientId: string
   now: Clock
 }
 
-export function createDoor({ provider, users, csrf, config, ownClientId, now }: Dependencies) {
+export function createDoor(deps: Dependencies) {
+  const { provider, users, recoveries, csrf, config, ownClientId, now } = deps
   const { lifetimes, factors } = config.policy
   const { accepted } = factors
   const proofSeconds = seconds(lifetimes.fresh_proof)
@@ -60,6 +68,7 @@ export function createDoor({ provider, users, csrf, config, ownClientId, now }: 
   async function findVisitor(ctx: Context): Promise<Visitor | null> {
     const session = await provider.Session.get(ctx)
     const user = session.accountId ? await users.findUser(session.accountId) : null
+    ctx.state['recovery'] = user && (await recoveries.find(user))
     return user && { user, session }
   }
 
@@ -112,7 +121,20 @@ export function createDoor({ provider, users, csrf, config, ownClientId, now }: 
 
     readForm,
 
-    signOut: (ctx: Context) => ({ action: '/sign-out', csrf: csrf.token(ctx) }),
+    /** Around a page of whoever was found by this request. */
+    frame(ctx: Context): Frame {
+      const form = { csrf: csrf.token(ctx) }
+      const recovery = ctx.state['recovery'] as Recovery | null
+      return {
+        signOut: { ...form, action: '/sign-out' },
+        recovery: recovery && { ...form, ...noticeOf(recovery), action: STOP_RECOVERY },
+      }
+    },
+
+    /** It ended with what this request has changed. */
+    forgetRecovery(ctx: Context): void {
+      ctx.state['recovery'] = null
+    },
 
     tellOf: (ctx: Context): Told => ({
       visit: visitOf(ctx),
@@ -127,3 +149,9 @@ export function createDoor({ provider, users, csrf, config, ownClientId, now }: 
     return fields
   }
 }
+
+const noticeOf = ({ askedAt, isReady, readyAt, endsAt }: Recovery) => ({
+  askedAt: timeInWords(askedAt),
+  isReady,
+  until: timeInWords(isReady ? endsAt : readyAt),
+})

@@ -60,7 +60,7 @@ export function verifyRoutes(router: Router, room: Room): void {
     const errors: FieldError[] = refusal ? [{ field: 'code', message: refusal.message }] : []
     const page = views.page(codePage, {
       title: 'Confirm your address',
-      console: consoleOf('Profile', door.signOut(ctx)),
+      console: consoleOf('Profile', door.frame(ctx)),
       address: user.email,
       isNew: false,
       errors,

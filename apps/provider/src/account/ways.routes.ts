@@ -91,6 +91,7 @@ export function waysRoutes(router: Router, room: Room) {
       return made
     })
     await tries.forget(change.forgets ?? [])
+    door.forgetRecovery(ctx)
     if (change.page) return draw(ctx, change.page, 200)
     notices.leave(ctx, 'way_changed')
     seeOther(ctx, PAGE)
@@ -120,7 +121,7 @@ export function waysRoutes(router: Router, room: Room) {
   function draw(ctx: Context, { part, title, scripts }: ManagePage, status: number) {
     const page = views.page(wayPage, {
       title,
-      console: consoleOf('Security', door.signOut(ctx)),
+      console: consoleOf('Security', door.frame(ctx)),
       notice: null,
       part: views.fragment(part.view, part.data),
       ...(scripts && { scripts }),

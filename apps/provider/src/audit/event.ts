@@ -22,6 +22,9 @@ export type AuditEvent =
   | { type: 'passkey.clone_suspected'; userId: string; passkeyId: string; admitted: 'yes' | 'no' }
   | { type: 'device.trusted'; userId: string; deviceId: string }
   | { type: 'device.forgotten'; userId: string; deviceId: string }
+  | { type: 'recovery.asked'; userId: string }
+  | { type: 'recovery.stopped'; userId: string; by: 'letter' | 'session' }
+  | { type: 'recovery.completed'; userId: string }
   | { type: 'profile.changed'; userId: string }
   | { type: 'sign_in.anomaly_detected'; limit: string }
   | { type: 'consent.granted'; userId: string; scopes: string[] }

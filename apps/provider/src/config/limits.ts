@@ -27,6 +27,7 @@ export function limits(production: boolean) {
       totp_in_a_row: limit(limitWindow(100, 365 * DAY)),
       recovery_code_per_account: limit(limitWindow(5, HOUR), limitWindow(20, DAY)),
       recovery_code_per_ip: limit(limitWindow(20, HOUR)),
+      recovery_per_account: limit(limitWindow(3, 30 * DAY)),
       passkey_per_ip: limit(limitWindow(60, MINUTE)),
       letters_per_address: limit(limitWindow(1, MINUTE), limitWindow(5, HOUR), limitWindow(10, DAY)),
       letters_per_ip: limit(perNetwork(20, HOUR, 300)),

@@ -15,6 +15,8 @@ export function cookieNames(issuer: string) {
     notice: `${host}anteroom_notice`,
     /** Which app a person came from, so that a stale page can lead back there. */
     origin: `${host}anteroom_origin`,
+    /** The recovery whose notice was read here lately. */
+    recovery: `${host}anteroom_recovery`,
     /** Who has signed in here before, as MACs that tell nobody else. */
     browser: `${host}anteroom_browser`,
     /** Whether a passkey is offered here. Without a prefix: the script that writes it knows no issuer. */

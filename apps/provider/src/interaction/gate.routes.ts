@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { Ending } from '../artifacts/end-session.ts'
-import type { AuditEvent } from '../audit/event.ts'
+import type { AuditEvent, Visit } from '../audit/event.ts'
 import type { AuditLog } from '../audit/store.ts'
 import type { Registry } from '../clients/registry.ts'
 import type { ConsentStore } from '../clients/store.ts'
@@ -24,6 +24,7 @@ import { createTries } from '../limits/tries.ts'
 import type { Occasion, Outbox } from '../mail/letter.ts'
 import type { Confirmations } from '../methods/email-code/confirmation.ts'
 import type { Mailbox } from '../methods/email-code/mailbox.ts'
+import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import type { AddressStore } from '../users/addresses.store.ts'
 import type { DeviceStore } from '../users/devices.store.ts'
@@ -52,6 +53,7 @@ export type InteractionDependencies = {
   limits: Limits
   failures: Watch
   methods: SignInMethod[]
+  recoveries: Recoveries
   ownClientId: string
   ending: Ending
 }
@@ -70,6 +72,7 @@ export function createGate({
   now,
 }: InteractionDependencies) {
   const journeys = createJourneys(provider, ownClientId)
+  const visitIn = (ctx: Context, { clientId }: Journey): Visit => ({ ...visitOf(ctx), clientId })
   const originCookie = cookieNames(config.ISSUER).origin
 
   const open = async (ctx: Context): Promise<Journey> => {
@@ -99,6 +102,9 @@ export function createGate({
 
     keep: (ctx: Context, progress: Progress): Promise<void> => journeys.keep(ctx.req, ctx.res, progress),
 
+    /** What the log tells of a request. */
+    visitOf: visitIn,
+
     /** What a letter tells of the request that caused it. */
     occasionOf: (ctx: Context): Occasion => ({ at: now(), ip: ctx.ip, userAgent: ctx.get('User-Agent') }),
 
@@ -107,7 +113,6 @@ export function createGate({
       csrf: csrf.token(ctx),
     }),
 
-    record: (ctx: Context, event: AuditEvent, journey: Journey) =>
-      audit.record(event, { ...visitOf(ctx), clientId: journey.clientId }),
+    record: (ctx: Context, event: AuditEvent, journey: Journey) => audit.record(event, visitIn(ctx, journey)),
   }
 }

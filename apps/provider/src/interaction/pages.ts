@@ -39,6 +39,33 @@ export const managePage = view<PageData & { part: string; later: Cancel | null; 
   'interaction/manage',
 )
 
+type Until = { isReady: boolean; until: string }
+
+/** For a person at their second step who has lost all there is; `running` once they have asked. */
+export const lostPage = view<
+  PageData & {
+    address: string
+    ways: { label: string; url: string }[]
+    wait: string
+    running: Until | null
+    action: string
+    csrf: string
+    errors: FieldError[]
+    cancel: Cancel
+  }
+>('interaction/lost')
+
+/** For a person who is signed in while a recovery of their account runs, or has just been stopped. */
+export const recoveryAskedPage = view<
+  PageData & {
+    running: (Until & { askedAt: string }) | null
+    action: string
+    stopAction: string
+    csrf: string
+    passwordUrl: string
+  }
+>('interaction/recovery-asked')
+
 /** For a person who is signed in and has not confirmed their address. */
 export const confirmPage = view<
   PageData & {

@@ -10,7 +10,9 @@ import { consentRoutes } from './consent.routes.ts'
 import { enrolRoutes } from './enrol.routes.ts'
 import { createGate, type InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
+import { lostRoutes } from './lost.routes.ts'
 import { offerRoutes } from './offer.routes.ts'
+import { RECOVERY_PROMPT, recoveryAskedRoutes } from './recovery-asked.routes.ts'
 import { registerRoutes } from './register.routes.ts'
 import { secondRoutes } from './second.routes.ts'
 import { signInRoutes } from './sign-in.routes.ts'
@@ -27,15 +29,18 @@ export function interactionRoutes(deps: InteractionDependencies): Router[] {
   beginRoutes(journey, steps)
   const { drawRegister } = registerRoutes(journey, steps)
   const { drawSecond } = secondRoutes(journey, steps)
+  lostRoutes(journey, steps)
   const { drawEnrol, goOn } = enrolRoutes(journey, steps)
   const { drawOffer } = offerRoutes(journey, { ...steps, goOn })
   const { drawConfirm } = confirmRoutes(journey, steps)
+  const { drawRecoveryAsked } = recoveryAskedRoutes(journey, steps)
   const { drawConsent } = consentRoutes(journey, gate, deps)
 
   // No step knows another: the engine says what is needed next, and this table where that is.
   journey.get('/', async (ctx) => {
     const current = await gate.open(ctx)
     if (current.prompt === CONFIRM_PROMPT) return drawConfirm(ctx, current)
+    if (current.prompt === RECOVERY_PROMPT) return drawRecoveryAsked(ctx, current)
     if (current.prompt === 'consent') return drawConsent(ctx, current)
     const begun = await attempts.findBegun(current)
     if (begun) return attempts.drawMethod(ctx, current, begun)

@@ -6,15 +6,16 @@ import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
 import { durationInWords } from '../mail/words.ts'
 import type { Attempt, SignInMethod, TrustOffer } from '../methods/method.ts'
-import type { Admission, Standing } from './admission.routes.ts'
+import { type Admission, offeredIn, type Standing } from './admission.routes.ts'
 import { type Attempts, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
+import { mayAskAtStep } from './lost.routes.ts'
 import { methodPage } from './pages.ts'
 import { admitted } from './sign-in.routes.ts'
 import type { Trials } from './trials.routes.ts'
 
-type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods' | 'config'> & {
+type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods' | 'config' | 'recoveries'> & {
   gate: Gate
   attempts: Attempts
   admission: Admission
@@ -28,7 +29,7 @@ type Refusal = { errors: FieldError[]; status: number; fields: Fields }
 /** One more proof from somebody who has proved something already, and nothing else before that. */
 export function secondRoutes(
   router: Router,
-  { gate, attempts, admission, tryProof, views, csrf, methods, config }: Deps,
+  { gate, attempts, admission, tryProof, views, csrf, methods, config, recoveries }: Deps,
 ) {
   const byId = new Map(
     methods.filter((method) => method.step !== 'first').map((method) => [method.id, method]),
@@ -66,22 +67,29 @@ export function secondRoutes(
     const errors = refusal?.errors ?? []
     const attempt = attemptOf(ctx, journey, { standing, method }, refusal?.fields ?? nothingTyped)
     const { view, data } = method.show(attempt, errors)
-    const others = offeredIn(standing).filter((id) => id !== method.id)
     const page = views.page(methodPage, {
       title: method.title ?? 'One more step',
       part: views.fragment(view, data),
       errors,
-      ways: [
-        ...others.map((id) => ({
-          label: byId.get(id)?.invitation ?? id,
-          url: journeyPath(journey.uid, `/second/${id}`),
-        })),
-        { label: 'Sign in as somebody else', url: journeyPath(journey.uid, '/sign-in') },
-      ],
+      ways: waysBeside(journey, { standing, method }),
       cancel: gate.cancelOf(ctx, journey),
       ...(method.scripts && { scripts: method.scripts }),
     })
     sendPage(ctx, page, refusal?.status ?? 200)
+  }
+
+  function waysBeside({ uid }: Journey, { standing, method }: Asked) {
+    const others = offeredIn(standing).filter((id) => id !== method.id)
+    return [
+      ...others.map((id) => ({
+        label: byId.get(id)?.invitation ?? id,
+        url: journeyPath(uid, `/second/${id}`),
+      })),
+      ...(mayAskAtStep(standing, recoveries)
+        ? [{ label: 'I have lost all of these', url: journeyPath(uid, '/lost') }]
+        : []),
+      { label: 'Sign in as somebody else', url: journeyPath(uid, '/sign-in') },
+    ]
   }
 
   function attemptOf(ctx: Context, journey: Journey, { standing, method }: Asked, fields: Fields): Attempt {
@@ -111,5 +119,3 @@ export function secondRoutes(
     })
   }
 }
-
-const offeredIn = ({ decision }: Standing): string[] => (decision.step === 'prove' ? decision.methods : [])

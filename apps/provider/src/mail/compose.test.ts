@@ -34,6 +34,7 @@ const variants: Content[] = [
   { ...SAMPLES.address_in_use, wanted: 'address' },
   { ...SAMPLES.password_changed, how: 'set' },
   { ...SAMPLES.password_changed, how: 'reset' },
+  { ...SAMPLES.recovery_asked, isReady: true, validMs: 864_000_000 },
   { ...SAMPLES.recovery_code_used, left: 7 },
   { ...SAMPLES.recovery_code_used, left: 1 },
   { ...SAMPLES.recovery_code_used, left: 0 },

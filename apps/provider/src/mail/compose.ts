@@ -102,6 +102,24 @@ const SUBJECTS: { [Kind in LetterKind]: Subject<Kind> } = {
     subject: `Somebody may have a copy of your ${service} passkey`,
     preheader: 'It was used in a way that does not fit. Please look at your passkeys.',
   }),
+  recovery_asked: ({ isReady }, service) => ({
+    subject: isReady
+      ? `The second step of your ${service} account can be removed now`
+      : `Somebody asked to remove the second step of your ${service} account`,
+    preheader: 'If it was not you, stop it with one click.',
+  }),
+  recovery_ready: (_, service) => ({
+    subject: `Get back into your ${service} account`,
+    preheader: 'The wait is over. The link removes the second step, once.',
+  }),
+  recovery_stopped: (_, service) => ({
+    subject: `The second step of your ${service} account stays`,
+    preheader: 'Somebody stopped the recovery. Please choose a new password.',
+  }),
+  recovery_done: (_, service) => ({
+    subject: `The second step of your ${service} account was removed`,
+    preheader: 'Everybody was signed out. If it was not you, act now.',
+  }),
 }
 
 const KINDS = Object.keys(SUBJECTS) as LetterKind[]

@@ -25,6 +25,12 @@ export type Content =
   | { kind: 'recovery_code_used'; left: number; forgotUrl: string }
   /** A passkey said it was used less often than we know it was. */
   | { kind: 'passkey_copied'; name: string; forgotUrl: string }
+  /** A recovery runs; the letter's occasion is who asked for it. `validMs`: from then until it is ready, or ends. */
+  | { kind: 'recovery_asked'; isReady: boolean; stopLink: string; validMs: number }
+  /** To the mailbox that may finish it. `validMs`: from when it was asked for until it ends. */
+  | { kind: 'recovery_ready'; finishLink: string; stopLink: string; validMs: number }
+  | { kind: 'recovery_stopped'; forgotUrl: string }
+  | { kind: 'recovery_done'; forgotUrl: string }
 
 export type LetterKind = Content['kind']
 

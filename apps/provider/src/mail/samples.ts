@@ -24,5 +24,14 @@ export const SAMPLES: { [Kind in LetterKind]: Extract<Content, { kind: Kind }> }
   factor_added: { kind: 'factor_added', factor: 'an authenticator app', forgotUrl: FORGOT },
   factor_removed: { kind: 'factor_removed', factor: 'an authenticator app', forgotUrl: FORGOT },
   recovery_code_used: { kind: 'recovery_code_used', left: 3, forgotUrl: FORGOT },
+  recovery_asked: { kind: 'recovery_asked', isReady: false, stopLink: LINK, validMs: 259_200_000 },
+  recovery_ready: {
+    kind: 'recovery_ready',
+    finishLink: 'https://id.example.com/recover?token=a-secret',
+    stopLink: LINK,
+    validMs: 864_000_000,
+  },
+  recovery_stopped: { kind: 'recovery_stopped', forgotUrl: FORGOT },
+  recovery_done: { kind: 'recovery_done', forgotUrl: FORGOT },
   passkey_copied: { kind: 'passkey_copied', name: 'iCloud Keychain', forgotUrl: FORGOT },
 }

@@ -1,6 +1,7 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
 import { SECOND_FACTORS } from '../config/factors.ts'
 import type { DeviceCookie } from '../http/device-cookie.ts'
+import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
 
@@ -11,10 +12,15 @@ export const CLAIMS = {
   email: ['email', 'email_verified'],
 }
 
-type Dependencies = { users: UserStore; devices: DeviceStore; deviceCookie: DeviceCookie }
+type Dependencies = {
+  users: UserStore
+  devices: DeviceStore
+  deviceCookie: DeviceCookie
+  recoveries: Recoveries
+}
 
 /** Undefined for an account that is gone: no code, no token, no claim is made for it. */
-export function createAccountFinder({ users, devices, deviceCookie }: Dependencies) {
+export function createAccountFinder({ users, devices, deviceCookie, recoveries }: Dependencies) {
   return async (ctx: KoaContextWithOIDC, id: string): Promise<Account | undefined> => {
     const user = await users.findUser(id)
     if (!user) return undefined
@@ -28,9 +34,14 @@ export function createAccountFinder({ users, devices, deviceCookie }: Dependenci
       const types = await users.listCredentialTypes(id)
       return SECOND_FACTORS.filter((factor) => types.includes(factor))
     }
-    const isTrustedDevice = () => devices.isTrusted(user, deviceCookie.read(ctx))
-    const more = { emailVerified: user.emailVerified, secondFactors, isTrustedDevice }
-    return { accountId: user.id, ...more, claims: () => claims }
+    return {
+      accountId: user.id,
+      emailVerified: user.emailVerified,
+      secondFactors,
+      isTrustedDevice: () => devices.isTrusted(user, deviceCookie.read(ctx)),
+      recovery: () => recoveries.find(user),
+      claims: () => claims,
+    }
   }
 }
 

@@ -1,14 +1,18 @@
-import { interactionPolicy } from 'oidc-provider'
-import type { Factors } from '../config/factors.ts'
+import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Config } from '../config.ts'
+import { cookieNames } from '../http/cookies.ts'
+import type { Recovery } from '../methods/lost-factors/recoveries.ts'
 import { isStrongEnough, tellStrength } from './acr.ts'
 
 const { base, Check, Prompt } = interactionPolicy
 
-/**
- * The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and ours.
- * @param confirmsFirst whether nobody goes on with an address they have not confirmed; else only where the client asks for it
- */
-export function createPrompts(confirmsFirst: boolean, factors: Factors) {
+const RECOVERY_PROMPT = 'recovery_asked'
+
+/** The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and ours. */
+export function createPrompts({ ISSUER, policy }: Pick<Config, 'ISSUER' | 'policy'>) {
+  const { factors, registration } = policy
+  /** Whether nobody goes on with an address they have not confirmed; else only where the client asks for it. */
+  const confirmsFirst = registration.confirmation === 'first'
   const prompts = base()
   // Initiating User Registration via OpenID Connect 1.0: `prompt=create`.
   prompts.add(new Prompt({ name: 'create', requestable: true }), 0)
@@ -41,5 +45,17 @@ export function createPrompts(confirmsFirst: boolean, factors: Factors) {
     },
   )
   prompts.add(new Prompt({ name: 'confirm_address', requestable: false }, unconfirmed), 2)
+  const asked = new Check('recovery_running', 'a recovery of this account was asked for', async (ctx) =>
+    (await isToldOfRecovery(ctx, ISSUER)) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT,
+  )
+  prompts.add(new Prompt({ name: RECOVERY_PROMPT, requestable: false }, asked), 2)
   return prompts
+}
+
+/** Once a day in each browser, by the cookie that `interaction/` sets; an app that asks without a page gets its answer. */
+async function isToldOfRecovery(ctx: KoaContextWithOIDC, issuer: string): Promise<boolean> {
+  const { account, prompts, result } = ctx.oidc
+  if (!account || prompts.has('none') || result?.[RECOVERY_PROMPT]) return true
+  const recovery = await (account['recovery'] as () => Promise<Recovery | null>)()
+  return !recovery || ctx.cookies.get(cookieNames(issuer).recovery, { signed: true }) === recovery.id
 }

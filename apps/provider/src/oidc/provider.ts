@@ -16,6 +16,7 @@ import type { Csrf } from '../http/csrf.ts'
 import type { DeviceCookie } from '../http/device-cookie.ts'
 import type { Views } from '../http/view.ts'
 import type { Keyring } from '../keys/store.ts'
+import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import { ACRS } from '../policy/strength.ts'
 import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
@@ -38,6 +39,7 @@ export type ProviderDependencies = {
   users: UserStore
   devices: DeviceStore
   deviceCookie: DeviceCookie
+  recoveries: Recoveries
   views: Views
   csrf: Csrf
   isUnavailable: (error: unknown) => boolean
@@ -88,7 +90,7 @@ export function createProvider(deps: ProviderDependencies): Provider {
       short: { ...cookieOptions, path: undefined, signed: true },
     },
     interactions: {
-      policy: createPrompts(config.policy.registration.confirmation === 'first', config.policy.factors),
+      policy: createPrompts(config),
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     renderError: createErrorPage(views, deps.isUnavailable),

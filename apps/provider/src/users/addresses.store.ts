@@ -23,6 +23,8 @@ export type AddressStore = {
    * may not have been the owner of the mailbox.
    */
   removeUnconfirmed(canonical: string): Promise<void>
+  /** Those the person left and could still have back, as they wrote them. */
+  listFormerAddresses(userId: string): Promise<string[]>
   /** What could undo a person's changes of address from that generation on. */
   closeUndos(userId: string, generation: number): Promise<void>
 }
@@ -69,6 +71,10 @@ export function createAddressStore(scope: Scope): AddressStore {
         where: { emailCanonical: canonical, emailVerifiedAt: null, disabledAt: null },
       })
     },
+    async listFormerAddresses(userId) {
+      const rows = await scope.client.$queryRawUnsafe<{ address: string }[]>(LIST_FORMER, userId)
+      return rows.map(({ address }) => address)
+    },
     async closeUndos(userId, generation) {
       await scope.client.$executeRawUnsafe(CLOSE_UNDOS, userId, generation)
     },
@@ -78,8 +84,14 @@ export function createAddressStore(scope: Scope): AddressStore {
 const FIND = `
   select exists (select from challenges where purpose = '${UNDO_PURPOSE}' and binding = $1
            and spent_at is null and expires_at > now()) as reserved,
-         users.id, email, email_verified_at as "emailVerifiedAt", name, disabled_at as "disabledAt", generation
+         users.id, email, email_verified_at as "emailVerifiedAt", name, disabled_at as "disabledAt", generation,
+         recovery_generation as "recoveryGeneration"
     from (select) as always left join users on email_canonical = $1`
+
+const LIST_FORMER = `
+  select data->>'address' as address from challenges
+   where purpose = '${UNDO_PURPOSE}' and data->>'userId' = $1 and spent_at is null and expires_at > now()
+   order by id`
 
 const CLOSE_UNDOS = `
   delete from challenges where purpose = '${UNDO_PURPOSE}' and data->>'userId' = $1

@@ -43,6 +43,7 @@ describe('a new person', () => {
       emailVerified: false,
       name: 'Ada Lovelace',
       generation: 0,
+      isRecovering: false,
     })
     expect(await users.findUser(user.id)).toEqual(user)
     expect(await users.findUserByEmail('ada@example.test')).toEqual(user)

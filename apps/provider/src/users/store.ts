@@ -72,11 +72,12 @@ export type Row = {
   name: string | null
   disabledAt: Date | string | null
   generation: number
+  recoveryGeneration: number | null
 }
 
 const companionOf = (relation: string) =>
   `(select json_build_object('id', users.id, 'email', email, 'emailVerifiedAt', email_verified_at, 'name', name,
-    'disabledAt', disabled_at, 'generation', users.generation) from users where users.id = ${relation}.user_id)`
+    'disabledAt', disabled_at, 'generation', users.generation, 'recoveryGeneration', recovery_generation) from users where users.id = ${relation}.user_id)`
 const memoryName = (id: string) => `user ${id}`
 const generationName = (id: string) => `generation ${id}`
 
@@ -176,6 +177,7 @@ export function createUserStore(scope: Scope, now: Clock): UserStore {
 /** Null for a disabled account. */
 export function toUser(row: Row | null): User | null {
   if (!row || row.disabledAt) return null
-  const { id, email, emailVerifiedAt, name, generation } = row
-  return { id, email, emailVerified: emailVerifiedAt !== null, name, generation }
+  const { id, email, emailVerifiedAt, name, generation, recoveryGeneration } = row
+  const isRecovering = recoveryGeneration === generation
+  return { id, email, emailVerified: emailVerifiedAt !== null, name, generation, isRecovering }
 }

@@ -6,6 +6,8 @@ export type User = {
   name: string | null
   /** Grows with every change of a credential. What was proved in an earlier one proves nothing any more. */
   generation: number
+  /** Whether a recovery was asked for and is perhaps still running (decision 019): false says for certain that none is. */
+  isRecovering: boolean
 }
 
 /** One way a person can prove who they are. `data` belongs to the method named by `type`. */

@@ -9,9 +9,13 @@ import {
   homePage,
   passwordPage,
   profilePage,
+  recoveredPage,
+  recoverPage,
+  recoveryStoppedPage,
   resetPage,
   savedPage,
   securityPage,
+  stopRecoveryPage,
   undonePage,
   undoPage,
   verifyLinkPage,
@@ -27,8 +31,10 @@ import {
   createAccountPage,
   enrolPage,
   linkPage,
+  lostPage,
   managePage,
   methodPage,
+  recoveryAskedPage,
   signInPage,
 } from '../../src/interaction/pages.ts'
 import type { TrustOffer } from '../../src/methods/method.ts'
@@ -101,6 +107,12 @@ const signedOutPage = view<PageData & { client: { name: string; uri: string | nu
 const views = createViews(ROOT, createAssets(ASSETS), { name: 'Anteroom' })
 const post = (action: string) => ({ action, csrf: 'mac-of-the-cookie' })
 const cancel = post('/interaction/1/cancel')
+const frame = { signOut: post('/sign-out'), recovery: null }
+const asked = {
+  askedAt: 'Sunday 22 November 2026 at 22:14 UTC',
+  until: 'Wednesday 25 November 2026 at 22:14 UTC',
+}
+const recovery = { ...post('/account/recovery/stop'), ...asked, isReady: false }
 const doors = { signInUrl: '/sign-in', registerUrl: '/register', accountUrl: '/account' }
 
 const passwordDoor = ({ email, errors }: Told) =>
@@ -304,11 +316,12 @@ export const samples: Record<string, (told: Told) => string> = {
       developer: { code: name, detail: name, fix: name },
       back: { label: `Back to ${name}`, url: `https://printer.example/${name}` },
     }),
-  home: () => views.page(homePage, { title: 'Welcome', person: null, signOut: null, ...doors }),
+  home: () =>
+    views.page(homePage, { title: 'Welcome', person: null, signOut: null, recovery: null, ...doors }),
   'account/profile': (told) =>
     views.page(profilePage, {
       title: 'Profile',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       notice: told.name,
       person: { ...told, emailVerified: false },
       name: told.name,
@@ -320,7 +333,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/security': ({ name }) =>
     views.page(securityPage, {
       title: 'Security',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       notice: name,
       panels: [passwordPart(true)],
     }),
@@ -338,7 +351,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/password': (told) =>
     views.page(passwordPage, {
       title: 'Change password',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       hasPassword: true,
       email: told.email,
       minLength: 10,
@@ -351,7 +364,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/address': (told) =>
     views.page(addressPage, {
       title: 'Change address',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       email: told.email,
       typed: told.email,
       errors: told.errors,
@@ -361,7 +374,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/code': (told) =>
     views.page(codePage, {
       title: 'Check your mail',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       address: told.email,
       isNew: true,
       ...post('/account/address/confirm'),
@@ -395,6 +408,25 @@ export const samples: Record<string, (told: Told) => string> = {
       goOn: null,
       cancel,
     }),
+  'interaction/lost': (told) =>
+    views.page(lostPage, {
+      title: 'Lost your second step?',
+      address: told.email,
+      ways: [{ label: 'Use a recovery code', url: '/interaction/1/second/recovery-codes' }],
+      wait: '3 days',
+      running: null,
+      ...post('/interaction/1/lost'),
+      errors: told.errors,
+      cancel,
+    }),
+  'interaction/recovery-asked': () =>
+    views.page(recoveryAskedPage, {
+      title: 'Was it you?',
+      running: { ...asked, isReady: false },
+      ...post('/interaction/1/recovery'),
+      stopAction: '/interaction/1/recovery/stop',
+      passwordUrl: '/account/security/password',
+    }),
   'interaction/manage': () =>
     views.page(managePage, {
       title: 'Set up your authenticator app',
@@ -405,7 +437,7 @@ export const samples: Record<string, (told: Told) => string> = {
   'account/way': () =>
     views.page(wayPage, {
       title: 'Set up your authenticator app',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       notice: null,
       part: '<h1>Set up your authenticator app</h1>',
     }),
@@ -450,6 +482,25 @@ export const samples: Record<string, (told: Told) => string> = {
       ...post('/reset'),
       scripts: ['password.js'],
     }),
+  'recovery/recover': ({ email }) =>
+    views.page(recoverPage, {
+      title: 'Remove your second step',
+      address: email,
+      askedAt: asked.askedAt,
+      token: 'token-of-the-link',
+      ...post('/recover'),
+    }),
+  'recovery/recovered': () =>
+    views.page(recoveredPage, { title: 'Your second step is removed', signInUrl: '/sign-in' }),
+  'recovery/stop': () =>
+    views.page(stopRecoveryPage, {
+      title: 'Keep your second step',
+      askedAt: asked.askedAt,
+      token: 'token-of-the-link',
+      ...post('/recover/stop'),
+    }),
+  'recovery/stopped': () =>
+    views.page(recoveryStoppedPage, { title: 'Your second step stays', passwordUrl: '/forgot' }),
   'recovery/saved': ({ name }) =>
     views.page(savedPage, {
       title: 'Your password is saved',
@@ -501,6 +552,59 @@ export const bareSamples: Record<string, () => string> = {
     framed(views.fragment(totpCode, { ...post('/interaction/1/second/totp'), errors: [], trust: null }), {
       errors: [],
     }),
+  'a person who has asked for a recovery': () =>
+    views.page(lostPage, {
+      title: 'Now it needs time',
+      address: 'ada@example.com',
+      ways: [],
+      wait: '3 days',
+      running: { until: asked.until, isReady: false },
+      ...post('/interaction/1/lost'),
+      errors: [],
+      cancel,
+    }),
+  'a person whose recovery waits in the mailbox': () =>
+    views.page(lostPage, {
+      title: 'Look into your mailbox',
+      address: 'ada@example.com',
+      ways: [],
+      wait: '3 days',
+      running: { until: asked.until, isReady: true },
+      ...post('/interaction/1/lost'),
+      errors: [],
+      cancel,
+    }),
+  'a notice of a recovery that is ready': () =>
+    views.page(recoveryAskedPage, {
+      title: 'Was it you?',
+      running: { ...asked, isReady: true },
+      ...post('/interaction/1/recovery'),
+      stopAction: '/interaction/1/recovery/stop',
+      passwordUrl: '/account/security/password',
+    }),
+  'a recovery that was stopped on the way to an app': () =>
+    views.page(recoveryAskedPage, {
+      title: 'Your second step stays',
+      running: null,
+      ...post('/interaction/1/recovery'),
+      stopAction: '/interaction/1/recovery/stop',
+      passwordUrl: '/account/security/password',
+    }),
+  'the front page of somebody whose recovery runs': () =>
+    views.page(homePage, {
+      title: 'Welcome',
+      person: { name: null, email: 'ada@example.com' },
+      signOut: frame.signOut,
+      recovery,
+      ...doors,
+    }),
+  'the security of somebody whose recovery is ready': () =>
+    views.page(securityPage, {
+      title: 'Security',
+      console: consoleOf('Security', { ...frame, recovery: { ...recovery, isReady: true } }),
+      notice: null,
+      panels: [passwordPart(true)],
+    }),
   'an onward page to nobody in particular': () =>
     views.page(onwardPage, { title: 'Taking you on', onward: '/account', client: null }),
   'a sign-out without an app': () =>
@@ -519,7 +623,7 @@ export const bareSamples: Record<string, () => string> = {
   'the profile of somebody without a name': () =>
     views.page(profilePage, {
       title: 'Profile',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       notice: null,
       person: { name: null, email: 'ada@example.com', emailVerified: true },
       name: '',
@@ -531,14 +635,14 @@ export const bareSamples: Record<string, () => string> = {
   'the security of somebody without a password': () =>
     views.page(securityPage, {
       title: 'Security',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       notice: null,
       panels: [passwordPart(false)],
     }),
   'a first password': () =>
     views.page(passwordPage, {
       title: 'Set a password',
-      console: consoleOf('Security', post('/sign-out')),
+      console: consoleOf('Security', frame),
       hasPassword: false,
       email: 'ada@example.com',
       minLength: 10,
@@ -550,7 +654,7 @@ export const bareSamples: Record<string, () => string> = {
   'an address that waits for its code': () =>
     views.page(codePage, {
       title: 'Confirm your address',
-      console: consoleOf('Profile', post('/sign-out')),
+      console: consoleOf('Profile', frame),
       address: 'ada@example.com',
       isNew: false,
       ...post('/verify'),
@@ -578,6 +682,7 @@ export const bareSamples: Record<string, () => string> = {
     views.page(homePage, {
       title: 'Welcome',
       person: { name: null, email: 'ada@example.com' },
+      recovery: null,
       signOut: post('/sign-out'),
       ...doors,
     }),

@@ -168,7 +168,7 @@ export async function startAccountPair(options: Options = {}): Promise<Pair> {
 
 /** Lets posts meet where the first of them would change this row: all wait for it, then it is let go. */
 export const meetAtRow = <T>(
-  { database }: TestServer,
+  { database }: Pick<TestServer, 'database'>,
   { table, id, waiting = 2 }: { table: 'challenges' | 'users'; id: string; waiting?: number },
   start: () => Promise<T>[],
 ): Promise<T[]> =>
