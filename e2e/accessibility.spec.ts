@@ -1,7 +1,8 @@
 import AxeBuilder from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
-import { linkIn, waitForLetter } from './support/mailbox.ts'
+import { linkIn, waitForLetter, waitForSubject } from './support/mailbox.ts'
 import { createAccount, goToSignIn, newPerson, signIn } from './support/person.ts'
+import { codeNow, newAccount, setUpAuthenticator } from './support/second-step.ts'
 import { URLS } from './support/stack.ts'
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -20,6 +21,31 @@ async function openAccount(page: Page, path: string) {
   await createAccount(page, newPerson())
   await expect(page).toHaveURL(`${URLS.provider}/account`)
   await page.goto(`${URLS.provider}${path}`)
+}
+
+/** Signs up, sets an app up, and comes back without a session: to the second step. */
+async function comeToSecondStep(page: Page) {
+  const person = await newAccount(page)
+  await setUpAuthenticator(page, codeNow)
+  await page.context().clearCookies()
+  await page.goto(`${URLS.provider}/sign-in`)
+  await signIn(page, person)
+  await expect(page.getByLabel('Authentication code')).toBeVisible()
+  return person
+}
+
+/** The owner is signed in, and somebody else asks for the removal of their second step. */
+async function askElsewhere(page: Page) {
+  const person = await newAccount(page)
+  await setUpAuthenticator(page, codeNow)
+  const other = await page.context().browser()!.newPage()
+  await other.goto(`${URLS.provider}/sign-in`)
+  await signIn(other, person)
+  await other.getByRole('link', { name: 'I have lost all of these' }).click()
+  await other.getByRole('button', { name: 'I have lost all of these' }).click()
+  await expect(other.getByRole('heading', { name: 'Now it needs time' })).toBeVisible()
+  await other.context().close()
+  return person
 }
 
 /** How to come to each page a person can see. */
@@ -73,6 +99,49 @@ const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
     await openAccount(page, '/account/security')
     await page.getByRole('button', { name: 'Add a passkey' }).click()
     await expect(page.getByRole('heading', { name: 'Add a passkey' })).toBeVisible()
+  },
+  'the recovery codes of an app': async (page) => {
+    await newAccount(page)
+    await setUpAuthenticator(page, codeNow)
+  },
+  'second step': (page) => comeToSecondStep(page),
+  'second step, refused': async (page) => {
+    await comeToSecondStep(page)
+    await page.getByLabel('Authentication code').fill('000000')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await expect(page.getByRole('alert')).toBeVisible()
+  },
+  'a recovery code': async (page) => {
+    await comeToSecondStep(page)
+    await page.getByRole('link', { name: 'Use a recovery code' }).click()
+    await expect(page.getByLabel('Recovery code')).toBeVisible()
+  },
+  'a second step that is lost': async (page) => {
+    await comeToSecondStep(page)
+    await page.getByRole('link', { name: 'I have lost all of these' }).click()
+    await expect(page.getByRole('heading', { name: 'Lost your second step?' })).toBeVisible()
+  },
+  'a recovery that waits': async (page) => {
+    await comeToSecondStep(page)
+    await page.getByRole('link', { name: 'I have lost all of these' }).click()
+    await page.getByRole('button', { name: 'I have lost all of these' }).click()
+    await expect(page.getByRole('heading', { name: 'Now it needs time' })).toBeVisible()
+  },
+  'account, a recovery that somebody asked for': async (page) => {
+    await askElsewhere(page)
+    await page.goto(`${URLS.provider}/account/security`)
+    await expect(page.getByText('Somebody asked to remove your second step')).toBeVisible()
+  },
+  'on the way to an app, a recovery that somebody asked for': async (page) => {
+    await askElsewhere(page)
+    await page.goto(URLS.web)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await expect(page.getByRole('heading', { name: 'Was it you?' })).toBeVisible()
+  },
+  'the link that stops a recovery': async (page) => {
+    const { email } = await askElsewhere(page)
+    await page.goto(linkIn(await waitForSubject(email, /asked to remove the second step/)))
+    await expect(page.getByRole('button', { name: 'Stop it' })).toBeVisible()
   },
   consent: async (page) => {
     const query = `client_id=demo-api-docs&response_type=code&scope=api:read&redirect_uri=${encodeURIComponent(`${URLS.api}/docs/oauth2-redirect`)}&code_challenge=${'a'.repeat(43)}&code_challenge_method=S256`

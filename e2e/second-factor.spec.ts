@@ -1,37 +1,66 @@
-import { type CDPSession, expect, type Page, test } from '@playwright/test'
-import { generateSync } from 'otplib'
+import { type Browser, type CDPSession, expect, type Page, test } from '@playwright/test'
+import { linkIn, waitForSubject } from './support/mailbox.ts'
 import { createAccount, goToSignIn, newPerson, type Person, signIn } from './support/person.ts'
+import { newAccount, nextCode, SECURITY, setUpAuthenticator } from './support/second-step.ts'
 import { URLS } from './support/stack.ts'
 
-const SECURITY = `${URLS.provider}/account/security`
-const STEP_MS = 30_000
-
-/** Every code is good once: the next one is that of the next step, which the server takes up to half a minute early. */
-let lastStep = 0
-async function nextCode(secret: string): Promise<string> {
-  const step = () => Math.floor(Date.now() / STEP_MS)
-  await expect.poll(() => step() + 1 > lastStep, { timeout: 2 * STEP_MS }).toBe(true)
-  lastStep = Math.max(step(), lastStep + 1)
-  return generateSync({ secret, epoch: lastStep * (STEP_MS / 1000) })
-}
-
-async function newAccount(page: Page): Promise<Person> {
-  const person = newPerson()
+/** With the box ticked the code is asked for once in that browser, until the person has it forgotten. */
+async function trustDevice(
+  browser: Browser,
+  {
+    person,
+    code,
+    javaScriptEnabled,
+  }: { person: Person; code(): Promise<string>; javaScriptEnabled: boolean },
+): Promise<void> {
+  const context = await browser.newContext({ javaScriptEnabled })
+  const page = await context.newPage()
+  const comeBack = async () => {
+    await page.goto(`${URLS.provider}/account`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.goto(`${URLS.provider}/sign-in`)
+    await signIn(page, person)
+  }
   await page.goto(`${URLS.provider}/sign-in`)
-  await createAccount(page, person)
+  await signIn(page, person)
+  await page.getByLabel('Don’t ask for the second step on this device for 30 days').check()
+  await page.getByLabel('Authentication code').fill(await code())
+  await page.getByRole('button', { name: 'Continue' }).click()
   await expect(page).toHaveURL(`${URLS.provider}/account`)
-  return person
+
+  await comeBack()
+  await expect(page).toHaveURL(`${URLS.provider}/account`)
+  await page.goto(SECURITY)
+  await expect(page.getByText('This browser')).toBeVisible()
+  await page.getByRole('button', { name: 'Forget this device' }).click()
+  await expect(page.getByText('This browser')).toHaveCount(0)
+
+  await comeBack()
+  await expect(page.getByLabel('Authentication code')).toBeVisible()
+  await context.close()
 }
 
-/** The secret of the app, and the recovery codes shown afterwards. */
-async function setUpAuthenticator(page: Page): Promise<{ secret: string; codes: string[] }> {
-  await page.goto(SECURITY)
-  await page.getByRole('button', { name: 'Set up authenticator app' }).click()
-  const secret = (await page.locator('.secret code').innerText()).replaceAll(/\s/g, '')
-  await page.getByLabel('Authentication code').fill(await nextCode(secret))
-  await page.getByRole('button', { name: 'Continue' }).click()
-  await expect(page.getByRole('heading', { name: 'Your recovery codes' })).toBeVisible()
-  return { secret, codes: await page.locator('#recovery-codes code').allInnerTexts() }
+/** Whoever has lost the app asks for it to be removed; the owner, who is signed in elsewhere and reads the letter, stops it. */
+async function askAndStop(
+  browser: Browser,
+  { owner, person, javaScriptEnabled }: { owner: Page; person: Person; javaScriptEnabled: boolean },
+): Promise<void> {
+  const context = await browser.newContext({ javaScriptEnabled })
+  const page = await context.newPage()
+  await page.goto(`${URLS.provider}/sign-in`)
+  await signIn(page, person)
+  await page.getByRole('link', { name: 'I have lost all of these' }).click()
+  await page.getByRole('button', { name: 'I have lost all of these' }).click()
+  await expect(page.getByRole('heading', { name: 'Now it needs time' })).toBeVisible()
+
+  await owner.goto(`${URLS.provider}/account`)
+  await expect(owner.getByText('Somebody asked to remove your second step')).toBeVisible()
+  await page.goto(linkIn(await waitForSubject(person.email, /asked to remove the second step/)))
+  await page.getByRole('button', { name: 'Stop it' }).click()
+  await expect(page.getByRole('heading', { name: 'Your second step stays' })).toBeVisible()
+  await owner.reload()
+  await expect(owner.getByText('Somebody asked to remove your second step')).toHaveCount(0)
+  await context.close()
 }
 
 for (const javaScriptEnabled of [true, false]) {
@@ -56,6 +85,8 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(other).toHaveURL(`${URLS.web}/`)
       await elsewhere.close()
 
+      await trustDevice(browser, { person: ada, code: () => nextCode(secret), javaScriptEnabled })
+
       const again = await browser.newContext({ javaScriptEnabled })
       const third = await again.newPage()
       await third.goto(`${URLS.provider}/sign-in`)
@@ -69,6 +100,12 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(third).toHaveURL(SECURITY)
       await expect(third.getByRole('button', { name: 'Set up authenticator app' })).toBeVisible()
       await again.close()
+    })
+
+    test('a lost second step is asked to be removed, and the owner stops it', async ({ page, browser }) => {
+      const ada = await newAccount(page)
+      await setUpAuthenticator(page)
+      await askAndStop(browser, { owner: page, person: ada, javaScriptEnabled })
     })
   })
 }

@@ -49,13 +49,16 @@ export async function startStack(): Promise<() => Promise<void>> {
   }
 }
 
-/** The demos' own configuration, but for the lifetime. */
+/** Off by default. */
+const TRUSTED_DEVICES = 'policy: { factors: { trusted_device: 30d } }\n'
+
+/** The demos' own configuration, but for the lifetime and for devices that may be trusted. */
 function writeConfig(dataDir: string): string {
   const file = path.join(dataDir, 'e2e.yaml')
   const demo = readFileSync(path.join(root, 'docker/demo.yaml'), 'utf8')
   const changed = demo.replace('token_lifetime: 10m', `token_lifetime: ${TOKEN_LIFETIME}`)
   if (changed === demo) throw new Error('docker/demo.yaml no longer says token_lifetime: 10m')
-  writeFileSync(file, changed)
+  writeFileSync(file, `${changed}\n${TRUSTED_DEVICES}`)
   return file
 }
 

@@ -13,7 +13,13 @@ const plenty = { points: 1_000_000 }
 /** One machine plays a crowd. */
 const CROWD = {
   registration: { confirmation: 'later' },
-  limits: { tokens_per_client: plenty, grant_failures_per_ip: plenty, authorize_per_ip: plenty },
+  limits: {
+    tokens_per_client: plenty,
+    grant_failures_per_ip: plenty,
+    authorize_per_ip: plenty,
+    totp_per_account: plenty,
+    totp_per_ip: plenty,
+  },
 }
 
 export type Run = { child: ChildProcess; output: () => string; ended: Promise<number | null> }
