@@ -1,10 +1,11 @@
 // A passkey is offered at good moments, where the device can make one, and not again for a month after "Not now".
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { changePassword, newBrowser, newMember, startAccountServer } from './support/account.ts'
+import { changePassword, newBrowser, newMember, startAccountServer, userOf } from './support/account.ts'
 import { createAuthenticator, optionsIn } from './support/authenticator.ts'
 import type { Browser } from './support/browser.ts'
 import { addPasskey, bringPasskey } from './support/holders.ts'
 import {
+  auditTrail,
   authorizationRequest,
   begin,
   codeOf,
@@ -46,7 +47,7 @@ describe('after signing up', () => {
   test('nobody is signed in before the offer is answered; "Not now" goes on, and is remembered for 30 days', async () => {
     const browser = newBrowser()
     say(browser)
-    const { page, request } = await signUp(browser)
+    const { page, request, email } = await signUp(browser)
     expect(page.text).toContain(OFFER)
     expect(await isSignedIn(browser, server)).toBe(false)
     const done = await browser.submit(page, '/later')
@@ -59,6 +60,9 @@ describe('after signing up', () => {
       code: codeOf(await browser.follow(done)),
     })
     expect(body.id_token).toBeTruthy()
+    const { id } = await userOf(server, email)
+    const registered = (await auditTrail(server, 'user.registered')).filter(({ user_id }) => user_id === id)
+    expect(registered).toHaveLength(1)
     const later = newBrowser()
     say(later, 'later')
     expect(codeOf((await signUp(later)).page)).toBeTruthy()

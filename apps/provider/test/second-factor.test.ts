@@ -315,6 +315,7 @@ describe('T052: where everybody must have a second factor', () => {
     expect(asked.text).toContain('Set up authenticator app')
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)
     const setup = await browser.submit(asked, '/enrol/totp/begin')
+    expect(setup.text).toContain('Set up something else')
     const shown = await browser.submit(setup, '/enrol/totp/confirm', { code: nextCode(secretIn(setup)) })
     expect(codesIn(shown)).toHaveLength(10)
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)

@@ -60,7 +60,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     { user, proved, method }: { user: User; proved: Proved; method: string },
   ): Promise<void> {
     const decision = await decide(ctx, journey, { user, proved })
-    if (proved.isNew && proved.proofs.length === 1)
+    if (proved.isNew && proved.proofs.length === 1 && !proved.isOffered)
       await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
     if (decision.step === 'refuse') return gate.finish(ctx, journey, UNMET)
     if (decision.step === 'admit') {

@@ -77,15 +77,14 @@ export function enrolRoutes(router: Router, deps: Deps) {
     }
     const managed = await method.manage!.acts[act]?.(attempt)
     if (!managed) throw notFound()
-    const isOffer = standing.proved.isOffered === true
     if ('page' in managed)
-      return draw(ctx, journey, { ...managed.page, isOffer }, managed.errors.length ? 422 : 200)
+      return draw(ctx, journey, { ...managed.page, standing }, managed.errors.length ? 422 : 200)
     if (!('change' in managed)) throw notFound()
     try {
       await finish(ctx, journey, { enrolling, managed })
     } catch (error) {
       if (!(error instanceof ChangeRefused)) throw error
-      draw(ctx, journey, { ...error.page, isOffer }, 422)
+      draw(ctx, journey, { ...error.page, standing }, 422)
     }
   }
 
@@ -128,18 +127,21 @@ export function enrolRoutes(router: Router, deps: Deps) {
     await scope.transaction(() => admission.settle(ctx, journey, { user, proved, method: '' }))
   }
 
-  /** Whoever was offered something goes on without it; whoever has to have it can only give up. */
+  /** Whoever was offered something goes on without it; whoever has to have it takes another one, or gives up. */
   function draw(
     ctx: Context,
     journey: Journey,
-    { part, title, scripts, isOffer }: ManagePage & { isOffer?: boolean },
+    { part, title, scripts, standing }: ManagePage & { standing?: Standing },
     status: number,
   ) {
+    const { decision, proved } = standing ?? {}
+    const hasChoice = decision?.step === 'enrol' && decision.methods.length > 1
     const page = views.page(managePage, {
       title,
       part: views.fragment(part.view, part.data),
-      later: isOffer ? laterOf(journey, csrf.token(ctx)) : null,
-      cancel: isOffer ? null : gate.cancelOf(ctx, journey),
+      otherUrl: hasChoice ? journeyPath(journey.uid) : null,
+      later: proved?.isOffered ? laterOf(journey, csrf.token(ctx)) : null,
+      cancel: proved?.isOffered ? null : gate.cancelOf(ctx, journey),
       ...(scripts && { scripts }),
     })
     sendPage(ctx, page, status)

@@ -35,6 +35,7 @@ export function offerRoutes(router: Router, { gate, goOn, views, csrf, methods, 
       const page = views.page(managePage, {
         title: 'Sign in without a password next time?',
         part: views.fragment(part.view, part.data),
+        otherUrl: null,
         later: null,
         cancel: null,
       })

@@ -34,10 +34,10 @@ export const enrolPage = view<
   }
 >('interaction/enrol')
 
-/** A page on the way there; `later` where it is only offered. */
-export const managePage = view<PageData & { part: string; later: Cancel | null; cancel: Cancel | null }>(
-  'interaction/manage',
-)
+/** A page on the way there; `otherUrl` where there is a choice, `later` where it is only offered. */
+export const managePage = view<
+  PageData & { part: string; otherUrl: string | null; later: Cancel | null; cancel: Cancel | null }
+>('interaction/manage')
 
 type Until = { isReady: boolean; until: string }
 

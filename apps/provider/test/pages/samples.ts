@@ -431,6 +431,7 @@ export const samples: Record<string, (told: Told) => string> = {
     views.page(managePage, {
       title: 'Set up your authenticator app',
       part: '<h1>Set up your authenticator app</h1>',
+      otherUrl: '/interaction/1',
       later: post('/interaction/1/later'),
       cancel,
     }),
