@@ -2,7 +2,7 @@ import AxeBuilder from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
 import { linkIn, waitForLetter, waitForSubject } from './support/mailbox.ts'
 import { createAccount, goToSignIn, newPerson, signIn } from './support/person.ts'
-import { codeNow, newAccount, setUpAuthenticator } from './support/second-step.ts'
+import { newAccount, setUpAuthenticator } from './support/second-step.ts'
 import { URLS } from './support/stack.ts'
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -26,7 +26,7 @@ async function openAccount(page: Page, path: string) {
 /** Signs up, sets an app up, and comes back without a session: to the second step. */
 async function comeToSecondStep(page: Page) {
   const person = await newAccount(page)
-  await setUpAuthenticator(page, codeNow)
+  await setUpAuthenticator(page)
   await page.context().clearCookies()
   await page.goto(`${URLS.provider}/sign-in`)
   await signIn(page, person)
@@ -37,7 +37,7 @@ async function comeToSecondStep(page: Page) {
 /** The owner is signed in, and somebody else asks for the removal of their second step. */
 async function askElsewhere(page: Page) {
   const person = await newAccount(page)
-  await setUpAuthenticator(page, codeNow)
+  await setUpAuthenticator(page)
   const other = await page.context().browser()!.newPage()
   await other.goto(`${URLS.provider}/sign-in`)
   await signIn(other, person)
@@ -102,7 +102,7 @@ const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
   },
   'the recovery codes of an app': async (page) => {
     await newAccount(page)
-    await setUpAuthenticator(page, codeNow)
+    await setUpAuthenticator(page)
   },
   'second step': (page) => comeToSecondStep(page),
   'second step, refused': async (page) => {
