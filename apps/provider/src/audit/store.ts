@@ -3,14 +3,13 @@ import type { Part } from '../db/commit.ts'
 import type { UnitOfWork } from '../db/unit-of-work.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
+import { shortUserAgent } from '../lib/user-agent.ts'
 import type { AuditEvent, Visit } from './event.ts'
 
 export type AuditLog = {
   /** Part of the unit of work it is called in: the change and its trace are kept together or not at all. */
   record(event: AuditEvent, visit?: Visit): Promise<void>
 }
-
-const USER_AGENT_MAX = 300
 
 const EVENTS: Part = {
   name: 'audit_rows',
@@ -31,7 +30,7 @@ export function createAuditLog(work: UnitOfWork, now: Clock): AuditLog {
         user_id: userId,
         client_id: visit?.clientId,
         ip: visit?.ip,
-        user_agent: visit?.userAgent.slice(0, USER_AGENT_MAX),
+        user_agent: visit && shortUserAgent(visit.userAgent),
         request_id: visit?.requestId,
         data: JSON.stringify(data),
       })

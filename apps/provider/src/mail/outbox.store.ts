@@ -5,15 +5,13 @@ import type { UnitOfWork } from '../db/unit-of-work.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
 import type { Sealer } from '../lib/seal.ts'
+import { shortUserAgent } from '../lib/user-agent.ts'
 import type { Letter, Occasion, Outbox } from './letter.ts'
 
 /** Where a new letter is announced to all instances. */
 export const LETTERS_TOPIC = 'letters'
 
 export const rowOf = (id: string) => `letters:${id}`
-
-/** No program needs more to say what it is; the rest would be somebody else's text in our letter. */
-const USER_AGENT_MAX = 300
 
 const LETTERS: Part = {
   name: 'letter_rows',
@@ -39,7 +37,7 @@ export function createOutbox(work: UnitOfWork, { sealer, now }: { sealer: Sealer
 }
 
 function seal(sealer: Sealer, id: string, { to, content, occasion }: SealedLetter): string {
-  const short: Occasion = { ...occasion, userAgent: occasion.userAgent.slice(0, USER_AGENT_MAX) }
+  const short: Occasion = { ...occasion, userAgent: shortUserAgent(occasion.userAgent) }
   return sealer.seal(JSON.stringify({ to, content, occasion: short }), rowOf(id)).toString('base64')
 }
 

@@ -3,6 +3,7 @@ import type { Scope } from '../db/unit-of-work.ts'
 import type { Clock } from '../lib/clock.ts'
 import { digest } from '../lib/digest.ts'
 import { createId } from '../lib/ids.ts'
+import { shortUserAgent } from '../lib/user-agent.ts'
 import type { User } from './user.ts'
 
 /** As much of a person as a device is trusted by. */
@@ -42,7 +43,6 @@ export type DeviceStore = {
 }
 
 const MOST = 20
-const USER_AGENT_MAX = 300
 
 /** @param lifetime milliseconds a device is trusted for (`policy.factors.trusted_device`); 0: none ever is */
 export function createDeviceStore(scope: Scope, now: Clock, lifetime: number): DeviceStore {
@@ -59,7 +59,7 @@ export function createDeviceStore(scope: Scope, now: Clock, lifetime: number): D
     async trust(owner, { secret, held, userAgent }) {
       const { id: userId, generation } = owner
       const id = createId('crd', now())
-      const data = JSON.stringify({ generation, userAgent: userAgent.slice(0, USER_AGENT_MAX) })
+      const data = JSON.stringify({ generation, userAgent: shortUserAgent(userAgent) })
       await scope.later(async (client) => {
         await client.$executeRawUnsafe(CLEAR, userId, lifetime, namesOf(owner, held), generation, MOST - 1)
         await client.$executeRawUnsafe(ADD, id, userId, nameOf(owner, secret), data)

@@ -5,6 +5,7 @@ import type { AuditLog } from '../../audit/store.ts'
 import { SECOND_FACTORS } from '../../config/factors.ts'
 import type { Scope } from '../../db/unit-of-work.ts'
 import { DAY } from '../../lib/clock.ts'
+import { shortUserAgent } from '../../lib/user-agent.ts'
 import type { Occasion, Outbox } from '../../mail/letter.ts'
 import type { AddressStore } from '../../users/addresses.store.ts'
 import type { ChallengeStore } from '../../users/challenges.store.ts'
@@ -77,7 +78,7 @@ export function createRecoveries(deps: Dependencies): Recoveries {
   async function ask(user: User, { visit, occasion }: Told): Promise<boolean> {
     if (!isOffered(user) || !(await hasSecondFactor(user))) return false
     const { ip, userAgent } = occasion
-    const asked = { ip, userAgent: userAgent.slice(0, USER_AGENT_MAX) }
+    const asked = { ip, userAgent: shortUserAgent(userAgent) }
     const recovery = await store.openRecovery({ user, asked, wait, open: OPEN_FOR })
     if (!recovery) return false
     await letters.tellOfRunning(user, recovery)
@@ -130,6 +131,3 @@ export function createRecoveries(deps: Dependencies): Recoveries {
     tellDue: (id) => scope.transaction(() => tellDue(id)),
   }
 }
-
-/** No program needs more to say what it is. */
-const USER_AGENT_MAX = 300
