@@ -1,6 +1,5 @@
 // A person can take away whatever lets them in, but not all of it.
-
-import { SECOND_FACTORS } from '../config/factors.ts'
+import { secondFactorsAmong } from '../config/factors.ts'
 import type { Config } from '../config.ts'
 import { Problem } from '../http/problem.ts'
 import type { SignInMethod } from '../methods/method.ts'
@@ -21,8 +20,7 @@ export async function mindLastWay(
   const ways: string[] = []
   for (const { id, step, isEnrolled } of methods)
     if (step !== 'second' && (await isEnrolled?.(user))) ways.push(id)
-  const enrolled = SECOND_FACTORS.filter((factor) => types.includes(factor))
-  const person = { isAdministrator: false, enrolled }
+  const person = { isAdministrator: false, enrolled: secondFactorsAmong(types) }
   const loss = lossOf({ ways, person, policy: config.policy.factors })
   if (loss) throw new Problem(409, ...REASONS[loss], { back: BACK })
 }

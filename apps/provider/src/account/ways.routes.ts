@@ -1,7 +1,7 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AuditEvent } from '../audit/event.ts'
-import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { type SecondFactor, secondFactorsAmong } from '../config/factors.ts'
 import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import {
@@ -100,7 +100,7 @@ export function waysRoutes(router: Router, room: Room) {
   /** Recovery codes stand in for another second factor; with the last of those they go. */
   async function dropStandIns({ id }: User): Promise<string[]> {
     const types = await users.listCredentialTypes(id)
-    if (SECOND_FACTORS.some((factor) => factor !== STAND_IN && types.includes(factor))) return types
+    if (secondFactorsAmong(types).some((factor) => factor !== STAND_IN)) return types
     await users.removeCredentials(id, STAND_IN)
     return types.filter((type) => type !== STAND_IN)
   }

@@ -7,6 +7,10 @@ import { statedDuration } from './parts.ts'
 export const SECOND_FACTORS = ['passkey', 'totp', 'recovery-codes'] as const
 export type SecondFactor = (typeof SECOND_FACTORS)[number]
 
+/** Those among the credential types of a person, strongest first. */
+export const secondFactorsAmong = (types: readonly string[]): SecondFactor[] =>
+  SECOND_FACTORS.filter((factor) => types.includes(factor))
+
 const AUDIENCES = ['nobody', 'administrators', 'everyone'] as const
 
 export type Factors = {

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { secondFactorsAmong } from '../config/factors.ts'
 import { seeOther } from '../http/reply.ts'
 import type { Outcome, Person, SignInMethod } from '../methods/method.ts'
 import { AddressTaken } from '../users/store.ts'
@@ -105,8 +105,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     journey: Journey,
     { user, proved: { proofs } }: { user: User; proved: Proved },
   ): Promise<Decision> {
-    const types = await users.listCredentialTypes(user.id)
-    const enrolled = SECOND_FACTORS.filter((factor: SecondFactor) => types.includes(factor))
+    const enrolled = secondFactorsAmong(await users.listCredentialTypes(user.id))
     // Whoever has proved nothing in this journey is not let in, and made younger, by a device.
     const isOfUse = proofs.length > 0 && enrolled.length > 0
     const isTrustedDevice = isOfUse && (await devices.isTrusted(user, deviceCookie.read(ctx)))

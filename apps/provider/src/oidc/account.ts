@@ -1,5 +1,5 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
-import { SECOND_FACTORS } from '../config/factors.ts'
+import { secondFactorsAmong } from '../config/factors.ts'
 import type { DeviceCookie } from '../http/device-cookie.ts'
 import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import type { DeviceStore } from '../users/devices.store.ts'
@@ -30,10 +30,7 @@ export function createAccountFinder({ users, devices, deviceCookie, recoveries }
       email_verified: user.emailVerified,
       ...(user.name && { name: user.name }),
     }
-    const secondFactors = async () => {
-      const types = await users.listCredentialTypes(id)
-      return SECOND_FACTORS.filter((factor) => types.includes(factor))
-    }
+    const secondFactors = async () => secondFactorsAmong(await users.listCredentialTypes(id))
     return {
       accountId: user.id,
       emailVerified: user.emailVerified,

@@ -1,5 +1,5 @@
 // The one decision of a sign-in: signed in, one more proof, a second factor to enrol, or no.
-import { type Factors, SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { type Factors, type SecondFactor, secondFactorsAmong } from '../config/factors.ts'
 import type { Amr } from '../lib/amr.ts'
 import { type AcrRequest, leastAnswer } from './request.ts'
 import {
@@ -109,7 +109,7 @@ export const missing = (offered: readonly SecondFactor[], accepted: readonly Sec
 
 /** What counts no more is still asked of whoever has nothing else: else a new rule would open their account to a password. */
 function offeredOf(enrolled: readonly SecondFactor[], accepted: readonly SecondFactor[]): SecondFactor[] {
-  const own = SECOND_FACTORS.filter((method) => enrolled.includes(method))
+  const own = secondFactorsAmong(enrolled)
   const counting = own.filter((method) => accepted.includes(method))
   if (counting.some(isOwnKind)) return counting
   const asked = own.filter((method) => isOwnKind(method) || accepted.includes(method))

@@ -1,5 +1,5 @@
 // What an act that cannot be undone lightly asks of a session: the strongest factor its person has.
-import { SECOND_FACTORS, type SecondFactor } from '../config/factors.ts'
+import { type SecondFactor, secondFactorsAmong } from '../config/factors.ts'
 import { isKeyAmong } from './session-proofs.ts'
 import { type Acr, isAcr, ONE_FACTOR, PHISHING_RESISTANT, reaches, TWO_FACTORS } from './strength.ts'
 
@@ -10,7 +10,7 @@ export type Held = { amr?: readonly string[] | undefined; acr?: string | undefin
 export type Own = { types: readonly string[]; accepted: readonly SecondFactor[] }
 
 const strongestOf = ({ types, accepted }: Own) =>
-  SECOND_FACTORS.find((factor) => types.includes(factor) && accepted.includes(factor))
+  secondFactorsAmong(types).find((factor) => accepted.includes(factor))
 
 /** The class to wish for where somebody is sent to prove who they are. */
 export function strongestClass(own: Own): Acr {

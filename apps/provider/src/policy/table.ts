@@ -1,5 +1,4 @@
 // What docs/factors.md tells of every combination, worked out by the rules themselves.
-
 import { PRESETS, type SecondFactor } from '../config/factors.ts'
 import { amrToTell } from '../lib/amr.ts'
 import { DAY } from '../lib/clock.ts'

@@ -2,7 +2,7 @@
 // mailbox after a wait in which any of them can stop it (decision 019).
 import type { Visit } from '../../audit/event.ts'
 import type { AuditLog } from '../../audit/store.ts'
-import { SECOND_FACTORS } from '../../config/factors.ts'
+import { SECOND_FACTORS, secondFactorsAmong } from '../../config/factors.ts'
 import type { Scope } from '../../db/unit-of-work.ts'
 import { DAY } from '../../lib/clock.ts'
 import { shortUserAgent } from '../../lib/user-agent.ts'
@@ -70,10 +70,8 @@ export function createRecoveries(deps: Dependencies): Recoveries {
   const letters = createRecoveryLetters(deps)
   const isOffered = (user: User) => wait > 0 && user.emailVerified
 
-  async function hasSecondFactor({ id }: User): Promise<boolean> {
-    const types = await users.listCredentialTypes(id)
-    return SECOND_FACTORS.some((factor) => types.includes(factor))
-  }
+  const hasSecondFactor = async ({ id }: User) =>
+    secondFactorsAmong(await users.listCredentialTypes(id)).length > 0
 
   async function ask(user: User, { visit, occasion }: Told): Promise<boolean> {
     if (!isOffered(user) || !(await hasSecondFactor(user))) return false
