@@ -1,7 +1,6 @@
-import { type FieldError, type PageData, view } from '../http/view.ts'
+import { type FieldError, type Form, type PageData, view } from '../http/view.ts'
 import type { Day } from '../lib/day.ts'
 
-type Form = { action: string; csrf: string }
 type Person = { name: string | null; email: string }
 
 /** A recovery that runs (decision 019), told where the person is signed in, with the form that stops it. */

@@ -15,6 +15,9 @@ export type PageData = {
   scripts?: string[]
 }
 
+/** Where a page posts to, and the token that shows it is ours. */
+export type Form = { action: string; csrf: string }
+
 /** A wrong input: `field` is the id of the input it speaks of. Shown in the summary and at the field. */
 export type FieldError = { field: string; message: string }
 

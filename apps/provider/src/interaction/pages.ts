@@ -1,8 +1,7 @@
-import { type FieldError, type PageData, type Views, view } from '../http/view.ts'
+import { type FieldError, type Form, type PageData, type Views, view } from '../http/view.ts'
 import type { Attempt, SignInMethod } from '../methods/method.ts'
 import type { ClientLine } from './journey.ts'
 
-type Cancel = { action: string; csrf: string }
 type ShownClient = { name: string; host: string | null } | null
 
 export const signInPage = view<
@@ -14,13 +13,13 @@ export const signInPage = view<
     email: string
     errors: FieldError[]
     registerUrl: string | null
-    cancel: Cancel | null
+    cancel: Form | null
   }
 >('interaction/sign-in')
 
 /** A method on a page of its own. */
 export const methodPage = view<
-  PageData & { part: string; errors: FieldError[]; ways: { label: string; url: string }[]; cancel: Cancel }
+  PageData & { part: string; errors: FieldError[]; ways: { label: string; url: string }[]; cancel: Form }
 >('interaction/method')
 
 /** Setting up what the person must have; `goOn` once it is there. */
@@ -30,13 +29,13 @@ export const enrolPage = view<
     csrf: string
     ways: { label: string; action: string }[]
     goOn: string | null
-    cancel: Cancel
+    cancel: Form
   }
 >('interaction/enrol')
 
 /** A page on the way there; `otherUrl` where there is a choice, `later` where it is only offered. */
 export const managePage = view<
-  PageData & { part: string; otherUrl: string | null; later: Cancel | null; cancel: Cancel | null }
+  PageData & { part: string; otherUrl: string | null; later: Form | null; cancel: Form | null }
 >('interaction/manage')
 
 type Until = { isReady: boolean; until: string }
@@ -51,7 +50,7 @@ export const lostPage = view<
     action: string
     csrf: string
     errors: FieldError[]
-    cancel: Cancel
+    cancel: Form
   }
 >('interaction/lost')
 
@@ -75,7 +74,7 @@ export const confirmPage = view<
     again: string
     csrf: string
     errors: FieldError[]
-    cancel: Cancel
+    cancel: Form
   }
 >('interaction/confirm-address')
 
@@ -112,7 +111,7 @@ export const consentPage = view<
     optional: { name: string; value: string; label: string }[]
     action: string
     csrf: string
-    cancel: Cancel
+    cancel: Form
   }
 >('interaction/consent')
 

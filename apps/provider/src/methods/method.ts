@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.ts'
 import type { Fields } from '../http/fields.ts'
-import type { FieldError, View } from '../http/view.ts'
+import type { FieldError, Form, View } from '../http/view.ts'
 import type { Amr } from '../lib/amr.ts'
 import type { Allowance, Lock } from '../limits/store.ts'
 import type { Content, Occasion } from '../mail/letter.ts'
@@ -64,8 +64,6 @@ export type TrustOffer = { length: string; isTicked: boolean }
 /** A part of a page, with the data it needs. */
 export type Part = { view: View<object>; data: object }
 export const part = <Data extends object>(view: View<Data>, data: NoInfer<Data>): Part => ({ view, data })
-
-type Form = { action: string; csrf: string }
 
 /** `add` begins setting it up, `later` puts it off. */
 export type Offer = (forms: { add: Form; later: Form }) => Part

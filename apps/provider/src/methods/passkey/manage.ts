@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Policy } from '../../config.ts'
 import { notFound } from '../../http/problem.ts'
-import { type FieldError, view } from '../../http/view.ts'
+import { type FieldError, type Form, view } from '../../http/view.ts'
 import { type Day, dayOf } from '../../lib/day.ts'
 import type { Passkey, PasskeyStore } from '../../users/passkeys.store.ts'
 import type { User } from '../../users/user.ts'
@@ -13,8 +13,6 @@ import { checkAttestation, type Registered } from './checks.ts'
 import { dataOf, handleOf, nameOf, newPasskey } from './data.ts'
 import { creationOptions, type RelyingParty } from './relying-party.ts'
 import { RESPONSE_MAX, readAttestation } from './response.ts'
-
-type Form = { action: string; csrf: string }
 
 const panelPart = view<{
   passkeys: { id: string; credentialId: string; name: string; added: Day; used: Day | null }[]

@@ -1,6 +1,6 @@
 // The password in a person's account: whether there is one, and doing without it. Another one has a page of its own.
 import { Problem } from '../../http/problem.ts'
-import { view } from '../../http/view.ts'
+import { type Form, view } from '../../http/view.ts'
 import { parseEmail } from '../../lib/email.ts'
 import type { UserStore } from '../../users/store.ts'
 import type { User } from '../../users/user.ts'
@@ -8,7 +8,7 @@ import type { Change, Manage } from '../manage.ts'
 import { part } from '../method.ts'
 import { accountAllowances } from './allowances.ts'
 
-const panel = view<{ action: string; csrf: string; hasPassword: boolean }>('methods/password/panel')
+const panel = view<Form & { hasPassword: boolean }>('methods/password/panel')
 
 type Dependencies = { users: UserStore; issuer: string }
 

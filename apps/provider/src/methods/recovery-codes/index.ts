@@ -1,5 +1,5 @@
 // The second factor for whoever has lost theirs: a code from paper, each good once.
-import { type FieldError, view } from '../../http/view.ts'
+import { type FieldError, type Form, view } from '../../http/view.ts'
 import type { Allowance } from '../../limits/store.ts'
 import type { User } from '../../users/user.ts'
 import { type Attempt, type Outcome, type Person, part, type SignInMethod } from '../method.ts'
@@ -7,7 +7,7 @@ import { readCode } from './code.ts'
 import { TYPE } from './codes.ts'
 import { createManage, type ManageDependencies } from './manage.ts'
 
-const codePage = view<{ action: string; csrf: string; errors: FieldError[] }>('methods/recovery-codes/code')
+const codePage = view<Form & { errors: FieldError[] }>('methods/recovery-codes/code')
 
 export function createRecoveryCodesMethod(deps: ManageDependencies): SignInMethod {
   const { codes, issuer } = deps

@@ -1,15 +1,13 @@
 // The recovery codes in a person's account: how many are left, and new ones.
 import { Problem } from '../../http/problem.ts'
-import { view } from '../../http/view.ts'
+import { type Form, view } from '../../http/view.ts'
 import type { User } from '../../users/user.ts'
 import type { Manage, ManageAttempt, ManagePage } from '../manage.ts'
 import { part } from '../method.ts'
 import { inGroups } from './code.ts'
 import type { RecoveryCodes } from './codes.ts'
 
-const panel = view<{ action: string; csrf: string; isNeeded: boolean; left: number; isLow: boolean }>(
-  'methods/recovery-codes/panel',
-)
+const panel = view<Form & { isNeeded: boolean; left: number; isLow: boolean }>('methods/recovery-codes/panel')
 const list = view<{ codes: string[]; email: string; doneUrl: string }>('methods/recovery-codes/list')
 
 export type ManageDependencies = {

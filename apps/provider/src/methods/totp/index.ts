@@ -1,5 +1,5 @@
 // The second factor from an authenticator app.
-import { type FieldError, view } from '../../http/view.ts'
+import { type FieldError, type Form, view } from '../../http/view.ts'
 import type { User } from '../../users/user.ts'
 import { type Attempt, type Outcome, part, type SignInMethod, type TrustOffer } from '../method.ts'
 import { accountAllowances } from './allowances.ts'
@@ -7,9 +7,7 @@ import { TYPE } from './authenticators.ts'
 import { createManage, type ManageDependencies } from './manage.ts'
 import { MESSAGES } from './messages.ts'
 
-const codePage = view<{ action: string; csrf: string; errors: FieldError[]; trust: TrustOffer | null }>(
-  'methods/totp/code',
-)
+const codePage = view<Form & { errors: FieldError[]; trust: TrustOffer | null }>('methods/totp/code')
 
 export type TotpDependencies = ManageDependencies & {
   /** Milliseconds that too many wrong codes close this way. */

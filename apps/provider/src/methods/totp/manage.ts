@@ -1,6 +1,6 @@
 // The authenticator app in a person's account: set up, replaced, turned off.
 import { Problem } from '../../http/problem.ts'
-import { type FieldError, view } from '../../http/view.ts'
+import { type FieldError, type Form, view } from '../../http/view.ts'
 import type { User } from '../../users/user.ts'
 import type { Change, Manage, ManageAttempt, Managed, ManagePage } from '../manage.ts'
 import { part } from '../method.ts'
@@ -11,7 +11,6 @@ import type { Authenticators } from './authenticators.ts'
 import { MESSAGES } from './messages.ts'
 import { createSetup, type Setup } from './setup.ts'
 
-type Form = { action: string; csrf: string }
 const panel = view<Form & { isEnrolled: boolean }>('methods/totp/panel')
 const setupPage = view<
   Form & { setup: Setup | null; isOver: boolean; errors: FieldError[]; doneUrl: string }
