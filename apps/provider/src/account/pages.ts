@@ -1,10 +1,11 @@
 import { type FieldError, type Form, type PageData, view } from '../http/view.ts'
 import type { Day } from '../lib/day.ts'
+import type { RecoveryInWords } from '../methods/lost-factors/words.ts'
 
 type Person = { name: string | null; email: string }
 
 /** A recovery that runs (decision 019), told where the person is signed in, with the form that stops it. */
-export type RecoveryNotice = Form & { askedAt: string; isReady: boolean; until: string }
+type RecoveryNotice = Form & RecoveryInWords
 
 /** What is the same for all pages of somebody who is signed in. */
 export type Frame = { signOut: Form; recovery: RecoveryNotice | null }

@@ -11,8 +11,8 @@ import { visitOf } from '../http/visit.ts'
 import type { Clock } from '../lib/clock.ts'
 import { seconds } from '../lib/duration.ts'
 import type { Occasion } from '../mail/letter.ts'
-import { timeInWords } from '../mail/words.ts'
 import type { Recoveries, Recovery } from '../methods/lost-factors/recoveries.ts'
+import { recoveryInWords } from '../methods/lost-factors/words.ts'
 import { isStrongest, strongestClass } from '../policy/sensitive.ts'
 import { ONE_FACTOR } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
@@ -127,7 +127,7 @@ export function createDoor(deps: Dependencies) {
       const recovery = ctx.state['recovery'] as Recovery | null
       return {
         signOut: { ...form, action: '/sign-out' },
-        recovery: recovery && { ...form, ...noticeOf(recovery), action: STOP_RECOVERY },
+        recovery: recovery && { ...form, ...recoveryInWords(recovery), action: STOP_RECOVERY },
       }
     },
 
@@ -149,9 +149,3 @@ export function createDoor(deps: Dependencies) {
     return fields
   }
 }
-
-const noticeOf = ({ askedAt, isReady, readyAt, endsAt }: Recovery) => ({
-  askedAt: timeInWords(askedAt),
-  isReady,
-  until: timeInWords(isReady ? endsAt : readyAt),
-})

@@ -2,10 +2,11 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
-import { SECOND } from '../lib/clock.ts'
+import { DAY, HOUR, SECOND } from '../lib/clock.ts'
 import type { Allowance } from '../limits/store.ts'
-import { durationInWords, timeInWords } from '../mail/words.ts'
+import { durationInWords } from '../mail/words.ts'
 import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
+import { recoveryInWords } from '../methods/lost-factors/words.ts'
 import type { SignInMethod } from '../methods/method.ts'
 import { type Admission, offeredIn, type Standing } from './admission.routes.ts'
 import { SIGN_IN_PROMPTS } from './attempts.routes.ts'
@@ -61,10 +62,7 @@ export function lostRoutes(router: Router, deps: Deps): void {
         url: journeyPath(journey.uid, `/second/${id}`),
       })),
       wait: durationInWords(recoveries.wait),
-      running: recovery && {
-        isReady: recovery.isReady,
-        until: timeInWords(recovery.isReady ? recovery.endsAt : recovery.readyAt),
-      },
+      running: recovery && recoveryInWords(recovery),
       action: journeyPath(journey.uid, '/lost'),
       csrf: csrf.token(ctx),
       errors: refusal ? [{ field: '', message: refusal }] : [],
@@ -94,11 +92,10 @@ export function lostRoutes(router: Router, deps: Deps): void {
 const invitationOf = (methods: SignInMethod[], id: string) =>
   methods.find((method) => method.id === id)?.invitation ?? id
 
-const HOUR_SECONDS = 60 * 60
 /** Nobody counts seconds to a day that is weeks away. */
 function askedTooOften(seconds: number): string {
-  const hours = Math.ceil(seconds / HOUR_SECONDS)
-  const whole = hours > 48 ? Math.ceil(hours / 24) * 24 : hours
-  const wait = durationInWords(whole * HOUR_SECONDS * SECOND)
+  const ms = seconds * SECOND
+  const unit = ms > 2 * DAY ? DAY : HOUR
+  const wait = durationInWords(Math.ceil(ms / unit) * unit)
   return `This was asked for too often lately. Look for your second step, or ask again in ${wait}.`
 }

@@ -1,4 +1,5 @@
 import { type FieldError, type Form, type PageData, type Views, view } from '../http/view.ts'
+import type { RecoveryInWords } from '../methods/lost-factors/words.ts'
 import type { Attempt, SignInMethod } from '../methods/method.ts'
 import type { ClientLine } from './journey.ts'
 
@@ -38,15 +39,13 @@ export const managePage = view<
   PageData & { part: string; otherUrl: string | null; later: Form | null; cancel: Form | null }
 >('interaction/manage')
 
-type Until = { isReady: boolean; until: string }
-
 /** For a person at their second step who has lost all there is; `running` once they have asked. */
 export const lostPage = view<
   PageData & {
     address: string
     ways: { label: string; url: string }[]
     wait: string
-    running: Until | null
+    running: RecoveryInWords | null
     action: string
     csrf: string
     errors: FieldError[]
@@ -57,7 +56,7 @@ export const lostPage = view<
 /** For a person who is signed in while a recovery of their account runs, or has just been stopped. */
 export const recoveryAskedPage = view<
   PageData & {
-    running: (Until & { askedAt: string }) | null
+    running: RecoveryInWords | null
     action: string
     stopAction: string
     csrf: string

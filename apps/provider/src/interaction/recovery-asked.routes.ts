@@ -4,7 +4,7 @@ import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import { Problem } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import { DAY } from '../lib/clock.ts'
-import { timeInWords } from '../mail/words.ts'
+import { recoveryInWords } from '../methods/lost-factors/words.ts'
 import type { User } from '../users/user.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
@@ -27,11 +27,7 @@ export function recoveryAskedRoutes(router: Router, { gate, views, csrf, users, 
     const recovery = await recoveries.find(await personOf(journey))
     const page = views.page(recoveryAskedPage, {
       title: recovery ? 'Was it you?' : 'Your second step stays',
-      running: recovery && {
-        isReady: recovery.isReady,
-        until: timeInWords(recovery.isReady ? recovery.endsAt : recovery.readyAt),
-        askedAt: timeInWords(recovery.askedAt),
-      },
+      running: recovery && recoveryInWords(recovery),
       action: journeyPath(journey.uid, '/recovery'),
       stopAction: journeyPath(journey.uid, '/recovery/stop'),
       csrf: csrf.token(ctx),

@@ -58,10 +58,11 @@ export function createRecoveryLetters(deps: Dependencies): RecoveryLetters {
   }
 
   const listFormer = ({ id }: User) => addresses.listFormerAddresses(id)
+  const listAll = async (user: User) => [user.email, ...(await listFormer(user))]
 
   return {
     async tellOfRunning(user, recovery) {
-      for (const to of [user.email, ...(await listFormer(user))]) await tellAsked(user, recovery, to)
+      for (const to of await listAll(user)) await tellAsked(user, recovery, to)
     },
     async tellOfReady(user, recovery) {
       const content: Content = {
@@ -75,7 +76,7 @@ export function createRecoveryLetters(deps: Dependencies): RecoveryLetters {
     },
     async tellOfEnd(user, kind, occasion) {
       const content: Content = { kind, forgotUrl: `${issuer}/forgot` }
-      for (const to of [user.email, ...(await listFormer(user))]) await post(user, to, { content, occasion })
+      for (const to of await listAll(user)) await post(user, to, { content, occasion })
     },
     async findLink(purpose, token) {
       const challenge = token ? await challenges.findChallengeByLink(purpose, token) : null
