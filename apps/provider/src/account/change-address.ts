@@ -7,11 +7,12 @@ import { type Email, maskEmail, parseEmail } from '../lib/email.ts'
 import { randomToken } from '../lib/ids.ts'
 import type { Outbox } from '../mail/letter.ts'
 import type { CheckedCode, MailedCodes } from '../methods/email-code/codes.ts'
+import type { Told } from '../methods/told.ts'
 import { type AddressStore, UNDO_PURPOSE, type Undo } from '../users/addresses.store.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
 import { AddressTaken, type UserStore } from '../users/store.ts'
 import type { User } from '../users/user.ts'
-import type { Told, Visitor } from './session.routes.ts'
+import type { Visitor } from './session.routes.ts'
 
 /** A change that waits for its code. */
 export type PendingAddress = { id: string; email: Email }

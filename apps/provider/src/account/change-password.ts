@@ -3,9 +3,9 @@ import type { AuditLog } from '../audit/store.ts'
 import type { Config } from '../config.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import type { Outbox } from '../mail/letter.ts'
+import type { Told } from '../methods/told.ts'
 import type { UserStore } from '../users/store.ts'
 import type { NewCredential, User } from '../users/user.ts'
-import type { Told } from './session.routes.ts'
 
 type Dependencies = { config: Config; scope: Scope; users: UserStore; outbox: Outbox; audit: AuditLog }
 

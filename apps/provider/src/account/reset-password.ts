@@ -7,11 +7,11 @@ import { digest } from '../lib/digest.ts'
 import type { Email } from '../lib/email.ts'
 import { randomToken } from '../lib/ids.ts'
 import type { Outbox } from '../mail/letter.ts'
+import type { Told } from '../methods/told.ts'
 import type { AddressStore } from '../users/addresses.store.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
 import type { UserStore } from '../users/store.ts'
 import type { NewCredential, User } from '../users/user.ts'
-import type { Told } from './session.routes.ts'
 
 export type Reset = { id: string; user: User }
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type { Provider } from 'oidc-provider'
-import type { Visit } from '../audit/event.ts'
 import type { OwnPage } from '../clients/own-pages.ts'
 import type { Config } from '../config.ts'
 import type { Csrf } from '../http/csrf.ts'
@@ -10,9 +9,9 @@ import { seeOther } from '../http/reply.ts'
 import { visitOf } from '../http/visit.ts'
 import type { Clock } from '../lib/clock.ts'
 import { seconds } from '../lib/duration.ts'
-import type { Occasion } from '../mail/letter.ts'
 import type { Recoveries, Recovery } from '../methods/lost-factors/recoveries.ts'
 import { recoveryInWords } from '../methods/lost-factors/words.ts'
+import type { Told } from '../methods/told.ts'
 import { isStrongest, strongestClass } from '../policy/sensitive.ts'
 import { ONE_FACTOR } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
@@ -23,9 +22,6 @@ export type Session = Awaited<ReturnType<Provider['Session']['get']>>
 
 /** Who is signed in, and the session that says so. */
 export type Visitor = { user: User; session: Session }
-
-/** What the log and a letter tell of the request that caused them. */
-export type Told = { visit: Visit; occasion: Occasion }
 
 /** What a page asks of whoever comes; `fresh`: they have proved within minutes that it is still them. */
 export type Demand = { page: OwnPage; fresh?: true }

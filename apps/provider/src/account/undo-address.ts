@@ -5,10 +5,10 @@ import type { Config } from '../config.ts'
 import type { Scope } from '../db/unit-of-work.ts'
 import type { Email } from '../lib/email.ts'
 import type { Outbox } from '../mail/letter.ts'
+import type { Told } from '../methods/told.ts'
 import { type AddressStore, UNDO_PURPOSE, type Undo } from '../users/addresses.store.ts'
 import type { ChallengeStore } from '../users/challenges.store.ts'
 import type { UserStore } from '../users/store.ts'
-import type { Told } from './session.routes.ts'
 
 /** Whose change, the generation it began, and the address to come back. */
 export type UndoLink = { id: string; userId: string; generation: number; email: Email }

@@ -1,6 +1,5 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
-import { Problem } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
@@ -16,7 +15,7 @@ export const CONFIRM_PROMPT = 'confirm_address'
 
 type Deps = InteractionDependencies & { gate: Gate }
 
-export function confirmRoutes(router: Router, { gate, views, csrf, users, scope, confirmations }: Deps) {
+export function confirmRoutes(router: Router, { gate, views, csrf, scope, confirmations }: Deps) {
   router.post('/confirm/begin', send)
   router.post('/confirm', confirm)
 
@@ -27,7 +26,7 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
     journey: Journey,
     tried?: { errors: FieldError[]; status: number },
   ) {
-    const { email } = await personOf(journey)
+    const { email } = await gate.personOf(journey)
     const errors = tried?.errors ?? []
     const page = views.page(confirmPage, {
       title: 'Confirm your address',
@@ -44,7 +43,7 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
 
   async function send(ctx: Context) {
     const { journey } = await gate.post(ctx, [CONFIRM_PROMPT])
-    const user = await personOf(journey)
+    const user = await gate.personOf(journey)
     const allowances = sendingAllowances('confirmation', user.email, networkOf(ctx.ip))
     const taken = await gate.take(allowances)
     if (!taken.ok) return tooMany(ctx, journey, { seconds: taken.wait, message: letterOnItsWay(taken.wait) })
@@ -58,7 +57,7 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
 
   async function confirm(ctx: Context) {
     const { journey, fields } = await gate.post(ctx, [CONFIRM_PROMPT])
-    const user = await personOf(journey)
+    const user = await gate.personOf(journey)
     const allowances = codeAllowances(user.email, networkOf(ctx.ip))
     const taken = await gate.take(allowances)
     if (!taken.ok) return tooMany(ctx, journey, { seconds: taken.wait, message: tooManyTries(taken.wait) })
@@ -89,12 +88,5 @@ export function confirmRoutes(router: Router, { gate, views, csrf, users, scope,
   ) {
     ctx.set('Retry-After', String(seconds))
     return drawConfirm(ctx, journey, { errors: [{ field: 'code', message }], status: 429 })
-  }
-
-  async function personOf({ accountId }: Journey): Promise<User> {
-    const user = accountId ? await users.findUser(accountId) : null
-    if (!user)
-      throw new Problem(400, 'Nobody is signed in any more.', 'Go back to the app and sign in again.')
-    return user
   }
 }

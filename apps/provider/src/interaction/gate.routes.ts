@@ -13,7 +13,7 @@ import type { DeviceCookie } from '../http/device-cookie.ts'
 import { type Fields, readFields } from '../http/fields.ts'
 import type { KnownBrowsers } from '../http/known-browsers.ts'
 import type { Offers } from '../http/offers.ts'
-import { badRequest } from '../http/problem.ts'
+import { badRequest, Problem } from '../http/problem.ts'
 import { sendOnward } from '../http/reply.ts'
 import type { Views } from '../http/view.ts'
 import { visitOf } from '../http/visit.ts'
@@ -26,9 +26,11 @@ import type { Confirmations } from '../methods/email-code/confirmation.ts'
 import type { Mailbox } from '../methods/email-code/mailbox.ts'
 import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import type { SignInMethod } from '../methods/method.ts'
+import type { Told } from '../methods/told.ts'
 import type { AddressStore } from '../users/addresses.store.ts'
 import type { DeviceStore } from '../users/devices.store.ts'
 import type { UserStore } from '../users/store.ts'
+import type { User } from '../users/user.ts'
 import { createJourneys, type Journey, type JourneyResult, journeyPath, type Progress } from './journey.ts'
 
 export type InteractionDependencies = {
@@ -68,11 +70,14 @@ export function createGate({
   csrf,
   audit,
   limits,
+  users,
   ownClientId,
   now,
 }: InteractionDependencies) {
   const journeys = createJourneys(provider, ownClientId)
   const visitIn = (ctx: Context, { clientId }: Journey): Visit => ({ ...visitOf(ctx), clientId })
+  /** What a letter tells of the request that caused it. */
+  const occasionOf = (ctx: Context): Occasion => ({ at: now(), ip: ctx.ip, userAgent: ctx.get('User-Agent') })
   const originCookie = cookieNames(config.ISSUER).origin
 
   const open = async (ctx: Context): Promise<Journey> => {
@@ -102,11 +107,20 @@ export function createGate({
 
     keep: (ctx: Context, progress: Progress): Promise<void> => journeys.keep(ctx.req, ctx.res, progress),
 
-    /** What the log tells of a request. */
-    visitOf: visitIn,
+    occasionOf,
 
-    /** What a letter tells of the request that caused it. */
-    occasionOf: (ctx: Context): Occasion => ({ at: now(), ip: ctx.ip, userAgent: ctx.get('User-Agent') }),
+    tellOf: (ctx: Context, journey: Journey): Told => ({
+      visit: visitIn(ctx, journey),
+      occasion: occasionOf(ctx),
+    }),
+
+    /** Who is signed in while they are asked for something else. @throws Problem where the account is gone meanwhile */
+    async personOf({ accountId }: Journey): Promise<User> {
+      const user = accountId ? await users.findUser(accountId) : null
+      if (!user)
+        throw new Problem(400, 'Nobody is signed in any more.', 'Go back to the app and sign in again.')
+      return user
+    },
 
     cancelOf: (ctx: Context, journey: Journey) => ({
       action: journeyPath(journey.uid, '/cancel'),

@@ -82,7 +82,7 @@ export function lostRoutes(router: Router, deps: Deps): void {
       ctx.set('Retry-After', String(taken.wait))
       return draw(ctx, journey, { standing, refusal: askedTooOften(taken.wait) })
     }
-    const told = { visit: gate.visitOf(ctx, journey), occasion: gate.occasionOf(ctx) }
+    const told = gate.tellOf(ctx, journey)
     const opened = taken && (await gate.attempt(allowances, () => recoveries.ask(user, told)))
     if (opened === false) await gate.giveBack(allowances)
     seeOther(ctx, journeyPath(journey.uid, '/lost'))

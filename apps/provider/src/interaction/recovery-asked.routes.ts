@@ -1,11 +1,9 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { cookieNames, cookieOptions } from '../http/cookies.ts'
-import { Problem } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import { DAY } from '../lib/clock.ts'
 import { recoveryInWords } from '../methods/lost-factors/words.ts'
-import type { User } from '../users/user.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { recoveryAskedPage } from './pages.ts'
@@ -16,7 +14,7 @@ export const RECOVERY_PROMPT = 'recovery_asked'
 type Deps = InteractionDependencies & { gate: Gate }
 
 /** Whoever lives in the account is told on the way to any app, and can stop it there. */
-export function recoveryAskedRoutes(router: Router, { gate, views, csrf, users, recoveries, config }: Deps) {
+export function recoveryAskedRoutes(router: Router, { gate, views, csrf, recoveries, config }: Deps) {
   router.post('/recovery/stop', stop)
   router.post('/recovery', goOn)
 
@@ -24,7 +22,7 @@ export function recoveryAskedRoutes(router: Router, { gate, views, csrf, users, 
 
   /** Also once it is over, whoever ended it: there is a word to be said about the password, and a way on. */
   async function drawRecoveryAsked(ctx: Context, journey: Journey) {
-    const recovery = await recoveries.find(await personOf(journey))
+    const recovery = await recoveries.find(await gate.personOf(journey))
     const page = views.page(recoveryAskedPage, {
       title: recovery ? 'Was it you?' : 'Your second step stays',
       running: recovery && recoveryInWords(recovery),
@@ -38,26 +36,18 @@ export function recoveryAskedRoutes(router: Router, { gate, views, csrf, users, 
 
   async function stop(ctx: Context) {
     const { journey } = await gate.post(ctx, [RECOVERY_PROMPT])
-    const user = await personOf(journey)
+    const user = await gate.personOf(journey)
     const recovery = await recoveries.find(user)
-    const told = { visit: gate.visitOf(ctx, journey), occasion: gate.occasionOf(ctx) }
-    if (recovery) await recoveries.stop({ user, recovery }, 'session', told)
+    if (recovery) await recoveries.stop({ user, recovery }, 'session', gate.tellOf(ctx, journey))
     seeOther(ctx, journeyPath(journey.uid))
   }
 
   /** On to the app; this browser does not ask again for a day. */
   async function goOn(ctx: Context) {
     const { journey } = await gate.post(ctx, [RECOVERY_PROMPT])
-    const recovery = await recoveries.find(await personOf(journey))
+    const recovery = await recoveries.find(await gate.personOf(journey))
     const options = { ...cookieOptions, maxAge: DAY, signed: true }
     if (recovery) ctx.cookies.set(cookieNames(config.ISSUER).recovery, recovery.id, options)
     await gate.finish(ctx, journey, { [RECOVERY_PROMPT]: {} })
-  }
-
-  async function personOf({ accountId }: Journey): Promise<User> {
-    const user = accountId ? await users.findUser(accountId) : null
-    if (!user)
-      throw new Problem(400, 'Nobody is signed in any more.', 'Go back to the app and sign in again.')
-    return user
   }
 }

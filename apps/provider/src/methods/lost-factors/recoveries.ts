@@ -1,23 +1,20 @@
 // The way back in for whoever has lost every second factor: asked for, told to everybody it concerns, and finished by the
 // mailbox after a wait in which any of them can stop it (decision 019).
-import type { Visit } from '../../audit/event.ts'
 import type { AuditLog } from '../../audit/store.ts'
 import { SECOND_FACTORS, secondFactorsAmong } from '../../config/factors.ts'
 import type { Scope } from '../../db/unit-of-work.ts'
 import { DAY } from '../../lib/clock.ts'
 import { shortUserAgent } from '../../lib/user-agent.ts'
-import type { Occasion, Outbox } from '../../mail/letter.ts'
+import type { Outbox } from '../../mail/letter.ts'
 import type { AddressStore } from '../../users/addresses.store.ts'
 import type { ChallengeStore } from '../../users/challenges.store.ts'
 import type { Recovery, RecoveryStore } from '../../users/recoveries.store.ts'
 import type { UserStore } from '../../users/store.ts'
 import type { User } from '../../users/user.ts'
+import type { Told } from '../told.ts'
 import { createRecoveryLetters, type LinkPurpose } from './letters.ts'
 
 export type { Recovery } from '../../users/recoveries.store.ts'
-
-/** What the log and the letters tell of the request that caused them. */
-export type Told = { visit: Visit; occasion: Occasion }
 
 /** A recovery that runs, and whose it is. */
 export type Running = { user: User; recovery: Recovery }
