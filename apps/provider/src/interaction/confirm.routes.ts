@@ -3,15 +3,13 @@ import type { Context } from 'koa'
 import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
+import { CONFIRM_PROMPT } from '../lib/prompts.ts'
 import { letterOnItsWay, tooManyTries } from '../limits/words.ts'
 import { CODE_MESSAGES, codeAllowances, sendingAllowances } from '../methods/email-code/index.ts'
 import type { User } from '../users/user.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { confirmPage } from './pages.ts'
-
-/** The prompt at which a person who is signed in has to confirm their address before they go on. */
-export const CONFIRM_PROMPT = 'confirm_address'
 
 type Deps = InteractionDependencies & { gate: Gate }
 

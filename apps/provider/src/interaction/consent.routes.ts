@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import { describePermissions, fillGrant, requestedPermissions } from '../clients/permissions.ts'
 import { Problem } from '../http/problem.ts'
 import { sendPage } from '../http/reply.ts'
+import { CONFIRM_PROMPT } from '../lib/prompts.ts'
 import type { User } from '../users/user.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
@@ -49,7 +50,7 @@ export function consentRoutes(router: Router, gate: Gate, deps: InteractionDepen
   }
 
   async function cancel(ctx: Context) {
-    const { journey } = await gate.post(ctx, ['login', 'create', 'confirm_address', 'consent'])
+    const { journey } = await gate.post(ctx, ['login', 'create', CONFIRM_PROMPT, 'consent'])
     if (journey.prompt === 'consent' && journey.accountId) {
       await gate.record(ctx, { type: 'consent.denied', userId: journey.accountId }, journey)
     }

@@ -3,13 +3,11 @@ import type { Context } from 'koa'
 import { cookieNames, cookieOptions } from '../http/cookies.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import { DAY } from '../lib/clock.ts'
+import { RECOVERY_PROMPT } from '../lib/prompts.ts'
 import { recoveryInWords } from '../methods/lost-factors/words.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { recoveryAskedPage } from './pages.ts'
-
-/** The prompt at which a person who is signed in learns that a recovery of their account runs. */
-export const RECOVERY_PROMPT = 'recovery_asked'
 
 type Deps = InteractionDependencies & { gate: Gate }
 

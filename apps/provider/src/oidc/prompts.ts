@@ -1,12 +1,11 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Config } from '../config.ts'
 import { cookieNames } from '../http/cookies.ts'
+import { CONFIRM_PROMPT, RECOVERY_PROMPT } from '../lib/prompts.ts'
 import type { Recovery } from '../methods/lost-factors/recoveries.ts'
 import { isStrongEnough, tellStrength } from './acr.ts'
 
 const { base, Check, Prompt } = interactionPolicy
-
-const RECOVERY_PROMPT = 'recovery_asked'
 
 /** The engine's own prompts (OpenID Connect Core, section 3.1.2.1), and ours. */
 export function createPrompts({ ISSUER, policy }: Pick<Config, 'ISSUER' | 'policy'>) {
@@ -44,7 +43,7 @@ export function createPrompts({ ISSUER, policy }: Pick<Config, 'ISSUER' | 'polic
       return demanded && !isConfirmed ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT
     },
   )
-  prompts.add(new Prompt({ name: 'confirm_address', requestable: false }, unconfirmed), 2)
+  prompts.add(new Prompt({ name: CONFIRM_PROMPT, requestable: false }, unconfirmed), 2)
   const asked = new Check('recovery_running', 'a recovery of this account was asked for', async (ctx) =>
     (await isToldOfRecovery(ctx, ISSUER)) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT,
   )
