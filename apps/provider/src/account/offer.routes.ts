@@ -18,9 +18,9 @@ export function offerRoutes(router: Router, { door, views, csrf, methods, offers
     if (!method?.offer || !(await isOfferDue(ctx, visitor.user))) return seeOther(ctx, PAGE)
     const token = csrf.token(ctx)
     const add = { action: `${PAGE}/${method.id}/${method.enrolment?.acts[0]}`, csrf: token }
-    const part = method.offer({ add, later: { action: OFFER, csrf: token } })
+    const { part, title } = method.offer({ add, later: { action: OFFER, csrf: token } })
     const page = views.page(wayPage, {
-      title: 'Sign in without a password next time?',
+      title,
       console: consoleOf('Security', door.frame(ctx)),
       notice: notices.take(ctx),
       part: views.fragment(part.view, part.data),

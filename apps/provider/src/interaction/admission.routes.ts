@@ -60,7 +60,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     { user, proved, method }: { user: User; proved: Proved; method: string },
   ): Promise<void> {
     const decision = await decide(ctx, journey, { user, proved })
-    if (proved.isNew && proved.proofs.length === 1 && !proved.isOffered)
+    if (hasJustSignedUp(proved))
       await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
     if (decision.step === 'refuse') return gate.finish(ctx, journey, UNMET)
     if (decision.step === 'admit') {
@@ -79,8 +79,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
 
   /** Once, to whoever is new and was not asked to set anything up, where their device is up to it. */
   async function mayOffer(ctx: Context, { user, proved }: { user: User; proved: Proved }): Promise<boolean> {
-    const isMoment = proved.isNew && proved.proofs.length === 1 && !proved.isOffered
-    return isMoment && offers.isWelcome(ctx) && !(await offered?.isEnrolled?.(user))
+    return hasJustSignedUp(proved) && offers.isWelcome(ctx) && !(await offered?.isEnrolled?.(user))
   }
 
   /** Null where nothing was proved, or it has become worthless since. */
@@ -153,6 +152,10 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     })
   }
 }
+
+/** With the proof at hand: nothing was asked of them or offered to them since. */
+const hasJustSignedUp = ({ isNew, proofs, isOffered }: Proved): boolean =>
+  isNew && proofs.length === 1 && !isOffered
 
 /** To what the same person proved before in this journey; anybody else begins anew. */
 function addProof({ progress }: Journey, { user, isNew }: Person, proof: Proved['proofs'][number]): Proved {

@@ -31,9 +31,9 @@ export function offerRoutes(router: Router, { gate, goOn, views, csrf, methods, 
       if (!proved.isOffered || !method?.offer || (await method.isEnrolled?.(user))) return false
       const token = csrf.token(ctx)
       const action = journeyPath(journey.uid, `/enrol/${method.id}/${method.enrolment?.acts[0]}`)
-      const part = method.offer({ add: { action, csrf: token }, later: laterOf(journey, token) })
+      const { part, title } = method.offer({ add: { action, csrf: token }, later: laterOf(journey, token) })
       const page = views.page(managePage, {
-        title: 'Sign in without a password next time?',
+        title,
         part: views.fragment(part.view, part.data),
         otherUrl: null,
         later: null,

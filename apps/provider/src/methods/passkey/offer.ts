@@ -4,4 +4,7 @@ import { type Offer, part } from '../method.ts'
 
 const offerPart = view<Parameters<Offer>[0]>('methods/passkey/offer')
 
-export const offerPasskey: Offer = (forms) => part(offerPart, forms)
+export const offerPasskey: Offer = (forms) => ({
+  part: part(offerPart, forms),
+  title: 'Sign in without a password next time?',
+})
