@@ -16,10 +16,6 @@ export type Admission = ReturnType<typeof createAdmission>
 /** Somebody who has proved something in this journey, and what comes next for them. */
 export type Standing = { user: User; proved: Proved; decision: Decision }
 
-/** By which methods a person who is asked for one more proof may bring it. */
-export const offeredIn = ({ decision }: Standing): string[] =>
-  decision.step === 'prove' ? decision.methods : []
-
 /** How a person who proved who they are goes in, by whichever door, or is asked for more. */
 export function createAdmission(gate: Gate, deps: InteractionDependencies) {
   const { browsers, devices, deviceCookie, offers, methods, outbox, scope, config, users, now } = deps

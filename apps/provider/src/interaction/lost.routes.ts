@@ -7,12 +7,12 @@ import type { Allowance } from '../limits/store.ts'
 import { durationInWords } from '../mail/words.ts'
 import type { Recoveries } from '../methods/lost-factors/recoveries.ts'
 import { recoveryInWords } from '../methods/lost-factors/words.ts'
-import type { SignInMethod } from '../methods/method.ts'
-import { type Admission, offeredIn, type Standing } from './admission.routes.ts'
+import type { Admission, Standing } from './admission.routes.ts'
 import { SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { lostPage } from './pages.ts'
+import { offeredIn, wayTo } from './second-ways.ts'
 
 type Deps = Pick<InteractionDependencies, 'views' | 'csrf' | 'methods' | 'recoveries'> & {
   gate: Gate
@@ -57,10 +57,7 @@ export function lostRoutes(router: Router, deps: Deps): void {
     const page = views.page(lostPage, {
       title: 'Lost your second step?',
       address: user.email,
-      ways: offeredIn(standing).map((id) => ({
-        label: invitationOf(methods, id),
-        url: journeyPath(journey.uid, `/second/${id}`),
-      })),
+      ways: offeredIn(standing).map((id) => wayTo(methods, journey, id)),
       wait: durationInWords(recoveries.wait),
       running: recovery && recoveryInWords(recovery),
       action: journeyPath(journey.uid, '/lost'),
@@ -88,9 +85,6 @@ export function lostRoutes(router: Router, deps: Deps): void {
     seeOther(ctx, journeyPath(journey.uid, '/lost'))
   }
 }
-
-const invitationOf = (methods: SignInMethod[], id: string) =>
-  methods.find((method) => method.id === id)?.invitation ?? id
 
 /** Nobody counts seconds to a day that is weeks away. */
 function askedTooOften(seconds: number): string {

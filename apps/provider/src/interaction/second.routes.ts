@@ -6,12 +6,13 @@ import type { FieldError } from '../http/view.ts'
 import { networkOf } from '../lib/networks.ts'
 import { durationInWords } from '../mail/words.ts'
 import type { Attempt, SignInMethod, TrustOffer } from '../methods/method.ts'
-import { type Admission, offeredIn, type Standing } from './admission.routes.ts'
+import type { Admission, Standing } from './admission.routes.ts'
 import { type Attempts, nothingTyped, SIGN_IN_PROMPTS } from './attempts.routes.ts'
 import type { Gate, InteractionDependencies } from './gate.routes.ts'
 import { type Journey, journeyPath } from './journey.ts'
 import { mayAskAtStep } from './lost.routes.ts'
 import { methodPage } from './pages.ts'
+import { offeredIn, wayTo } from './second-ways.ts'
 import { admitted } from './sign-in.routes.ts'
 import type { Trials } from './trials.routes.ts'
 
@@ -78,17 +79,13 @@ export function secondRoutes(
     sendPage(ctx, page, refusal?.status ?? 200)
   }
 
-  function waysBeside({ uid }: Journey, { standing, method }: Asked) {
+  function waysBeside(journey: Journey, { standing, method }: Asked) {
     const others = offeredIn(standing).filter((id) => id !== method.id)
+    const lost = { label: 'I have lost all of these', url: journeyPath(journey.uid, '/lost') }
     return [
-      ...others.map((id) => ({
-        label: byId.get(id)?.invitation ?? id,
-        url: journeyPath(uid, `/second/${id}`),
-      })),
-      ...(mayAskAtStep(standing, recoveries)
-        ? [{ label: 'I have lost all of these', url: journeyPath(uid, '/lost') }]
-        : []),
-      { label: 'Sign in as somebody else', url: journeyPath(uid, '/sign-in') },
+      ...others.map((id) => wayTo(methods, journey, id)),
+      ...(mayAskAtStep(standing, recoveries) ? [lost] : []),
+      { label: 'Sign in as somebody else', url: journeyPath(journey.uid, '/sign-in') },
     ]
   }
 

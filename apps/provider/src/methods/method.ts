@@ -86,7 +86,7 @@ export type SignInMethod = {
   scripts?: string[]
   /** How it is offered beside another one: *Use a recovery code*. */
   invitation?: string
-  /** How it is set up in the middle of signing in: the words of the button, and the acts of `manage` that do it, the first one first. */
+  /** How it is set up in the middle of signing in: the words of the button, and the acts of `manage` that do it, in their order. */
   enrolment?: { label: string; acts: string[] }
   step: 'first' | 'second' | 'both'
   /** As a second factor it may make a browser one that stands in for it: its page has the tick box. */

@@ -7,8 +7,8 @@ import { proofsOf } from '../policy/session-proofs.ts'
 import { isAcr } from '../policy/strength.ts'
 
 /** What a person could bring, and whether this browser stands in for it: asked only where a request needs to know. */
-export type Enrolled = () => Promise<SecondFactor[]>
-export type Trusted = () => Promise<boolean>
+type Enrolled = () => Promise<SecondFactor[]>
+type Trusted = () => Promise<boolean>
 
 /**
  * Whether a session is as strong as this request, its client and the policy ask for; decided by the same rule as a sign-in.

@@ -56,7 +56,7 @@ export type RecoveryStore = {
 /** `isFirstReady`: nobody has been told yet that the wait is over. */
 export type Due = { recovery: Recovery; isFirstReady: boolean }
 
-export const RECOVERY_PURPOSE = 'recovery'
+const RECOVERY_PURPOSE = 'recovery'
 
 /** `data` of such a challenge, whose binding is the person. Lengths are milliseconds. */
 type Data = {

@@ -77,7 +77,8 @@ export type Row = {
 
 const companionOf = (relation: string) =>
   `(select json_build_object('id', users.id, 'email', email, 'emailVerifiedAt', email_verified_at, 'name', name,
-    'disabledAt', disabled_at, 'generation', users.generation, 'recoveryGeneration', recovery_generation) from users where users.id = ${relation}.user_id)`
+    'disabledAt', disabled_at, 'generation', users.generation, 'recoveryGeneration', recovery_generation)
+    from users where users.id = ${relation}.user_id)`
 const memoryName = (id: string) => `user ${id}`
 const generationName = (id: string) => `generation ${id}`
 
