@@ -2,17 +2,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DAY, HOUR } from '../src/lib/clock.ts'
 import {
+  challengeOf,
   changePassword,
   confirm,
+  halfWay,
   letterAbout,
   meetAtRow,
   newBrowser,
   openLink,
+  remakeSessions,
   reset,
   resetLink,
+  typesOf,
   userOf,
 } from './support/account.ts'
-import { anotherNetwork, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
+import { anotherNetwork, createBrowser, csrfIn, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import {
   ASKED,
   finish,
@@ -26,7 +30,7 @@ import {
   stop,
 } from './support/lost-factors.ts'
 import { letTimePass } from './support/recoveries.ts'
-import { auditTrail, begin, codeOf, isSignedIn, refresh, signIn } from './support/relying-party.ts'
+import { auditTrail, begin, codeOf, isSignedIn, journeyOf, refresh, signIn } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
 
 let place: Awaited<ReturnType<typeof startOwners>>
@@ -40,7 +44,7 @@ afterAll(() => place.close())
 describe('asking', () => {
   test('tells what else lets one in, what will happen and for how long, and signs nobody in', async () => {
     const owner = await place.newOwner()
-    const { browser, page } = await place.atSecondStep(owner)
+    const { browser, page } = await halfWay(server, owner)
     expect(page.text).toContain(LOST)
     const form = await browser.get(`${page.url}/lost`)
     expect(form.status).toBe(200)
@@ -61,7 +65,7 @@ describe('asking', () => {
   test('leaves the second step where it was: found again, it lets its owner in', async () => {
     const owner = await place.newOwner()
     const { browser, page } = await place.ask(owner)
-    const step = await browser.get(`${page.url.replace(/\/lost$/, '')}/second/totp`)
+    const step = await browser.get(`${journeyOf(page)}/second/totp`)
     const code = place.nextCode(owner.secret)
     const told = await browser.follow(await browser.submit(step, '/second/totp', { code }))
     expect(told.text).toContain('Was it you?')
@@ -71,7 +75,7 @@ describe('asking', () => {
 
   test('twice keeps the clock, and writes no second letter', async () => {
     const owner = await place.newOwner()
-    const { browser, page } = await place.atSecondStep(owner)
+    const { browser, page } = await halfWay(server, owner)
     const form = await browser.get(`${page.url}/lost`)
     const first = await place.ask(owner)
     await letTimePass(server.database, HOUR)
@@ -91,7 +95,7 @@ describe('asking', () => {
       await place.ask(owner)
       await stop(await place.stopLink(owner, count))
     }
-    const { browser, page } = await place.atSecondStep(owner)
+    const { browser, page } = await halfWay(server, owner)
     const refused = await browser.submit(await browser.get(`${page.url}/lost`), '/lost')
     expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan((29 * DAY) / 1000)
@@ -105,15 +109,11 @@ describe('asking', () => {
     const door = await begin(stranger, requestTo(server))
     expect(door.text).not.toContain(LOST)
     expect((await stranger.get(`${door.url}/lost`)).headers.get('location')).toBe(new URL(door.url).pathname)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(door.text)![1]!
+    const csrf = csrfIn(door)
     const posted = await stranger.send(`${door.url}/lost`, { form: { csrf } })
     expect(posted.status).toBe(303)
     // A session of theirs that is asked for more is no proof either: it may be old, or stolen.
-    await server.database.pool.query(
-      `update artifacts set payload = (payload::jsonb || '{"amr": ["pwd"], "acr": "urn:anteroom:acr:1"}')::json
-        where kind = 'Session' and user_id = $1`,
-      [owner.id],
-    )
+    await remakeSessions(server, owner, { amr: ['pwd'], acr: 'urn:anteroom:acr:1' })
     const stepUp = await begin(owner.browser, requestTo(server, { acr_values: 'urn:anteroom:acr:2' }))
     expect(stepUp.text).toContain('Authentication code')
     expect(stepUp.text).not.toContain(LOST)
@@ -122,7 +122,7 @@ describe('asking', () => {
   })
 
   test('needs our own form', async () => {
-    const { browser, page } = await place.atSecondStep(await place.newOwner())
+    const { browser, page } = await halfWay(server, await place.newOwner())
     for (const form of [{ csrf: '' }, { csrf: 'wrong' }])
       expect((await browser.send(`${page.url}/lost`, { form })).status).toBe(403)
   })
@@ -130,10 +130,10 @@ describe('asking', () => {
   test('is not for an address nobody proved', async () => {
     const owner = await place.newOwner()
     await server.database.pool.query('update users set email_verified_at = null where id = $1', [owner.id])
-    const { browser, page } = await place.atSecondStep(owner)
+    const { browser, page } = await halfWay(server, owner)
     expect(page.text).not.toContain(LOST)
     expect((await browser.get(`${page.url}/lost`)).status).toBe(404)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
+    const csrf = csrfIn(page)
     expect((await browser.send(`${page.url}/lost`, { form: { csrf } })).status).toBe(404)
     await confirm(server, owner.email)
     expect((await browser.get(`${page.url}/lost`)).status).toBe(200)
@@ -142,10 +142,9 @@ describe('asking', () => {
   test('half signed in still reaches nothing else', async () => {
     const owner = await place.newOwner()
     const { browser, page } = await place.ask(owner)
-    const uid = /interaction\/([\w-]+)/.exec(page.url)![1]!
-    const csrf = (await browser.get(page.url)).text.match(/name="csrf" value="([^"]+)"/)![1]!
+    const csrf = csrfIn(await browser.get(page.url))
     for (const path of ['recovery', 'recovery/stop', 'second', 'enrol/totp/begin']) {
-      const answer = await browser.send(`${server.issuer}/interaction/${uid}/${path}`, { form: { csrf } })
+      const answer = await browser.send(`${journeyOf(page)}/${path}`, { form: { csrf } })
       expect([303, 400]).toContain(answer.status)
     }
     const here = await browser.send(`${server.issuer}/account/recovery/stop`, { form: { csrf } })
@@ -179,7 +178,7 @@ describe('the link that finishes it', () => {
     const browser = newBrowser()
     const done = await finish(link, browser)
     expect(done.status).toBe(200)
-    expect(await place.typesOf(owner)).toEqual(['password'])
+    expect(await typesOf(server, owner)).toEqual(['password'])
     expect(await isSignedIn(browser, server)).toBe(false)
     expect(await isSignedIn(owner.browser, server)).toBe(false)
     expect((await refresh(server, server.clients.own, owner.refreshToken)).status).toBe(400)
@@ -195,7 +194,7 @@ describe('the link that finishes it', () => {
     const { finishLink } = await place.becomeReady(owner)
     const browser = newBrowser()
     const form = await openLink(finishLink, browser)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(form.text)![1]!
+    const csrf = csrfIn(form)
     const token = new URL(finishLink).searchParams.get('token')!
     const answers = await Promise.all(
       Array.from({ length: 10 }, async (_, index) => {
@@ -213,9 +212,7 @@ describe('the link that finishes it', () => {
   test('and the one that stops it, at the same moment: one of them wins', async () => {
     const owner = await place.newOwner()
     const links = await place.becomeReady(owner)
-    const { id } = await server.database.prisma.challenge.findUniqueOrThrow({
-      where: { purpose_binding: { purpose: 'recovery', binding: owner.id } },
-    })
+    const { id } = await challengeOf(server, 'recovery', owner.id)
     const [one, other] = [newBrowser(), newBrowser()]
     const pages = [await openLink(links.finishLink, one), await openLink(links.stopLink, other)] as const
     const start = () => [one.submit(pages[0], '/recover'), other.submit(pages[1], '/recover/stop')]
@@ -223,7 +220,7 @@ describe('the link that finishes it', () => {
     const statuses = (await race).map(({ status }) => status)
     expect([...statuses].sort()).toEqual([200, 410])
     const isFinished = statuses[0] === 200
-    expect((await place.typesOf(owner)).includes('totp')).toBe(!isFinished)
+    expect((await typesOf(server, owner)).includes('totp')).toBe(!isFinished)
     expect(await place.trailOf(owner)).toEqual([
       'recovery.asked',
       isFinished ? 'recovery.completed' : 'recovery.stopped',
@@ -236,12 +233,12 @@ describe('the link that finishes it', () => {
     const { finishLink, stopLink } = await place.becomeReady(owner)
     expect((await reset(await resetLink(server, owner.email))).status).toBe(200)
     for (const link of [finishLink, stopLink]) expect((await openLink(link)).status).toBe(410)
-    expect(await place.typesOf(owner)).toContain('totp')
+    expect(await typesOf(server, owner)).toContain('totp')
   })
 
   test('dies with a change of a credential in the account', async () => {
     const owner = await place.newOwner()
-    const { browser, page } = await place.atSecondStep(owner)
+    const { browser, page } = await halfWay(server, owner)
     await browser.follow(await browser.submit(page, '/second/totp', { code: place.nextCode(owner.secret) }))
     const { finishLink } = await place.becomeReady(owner)
     expect((await changePassword(server, browser)).status).toBe(303)
@@ -252,7 +249,7 @@ describe('the link that finishes it', () => {
 
 test('T041: what is no link of ours is told so, whatever it is, and nothing breaks', async () => {
   const browser = newBrowser()
-  const csrf = /name="csrf" value="([^"]+)"/.exec((await browser.get(`${server.issuer}/forgot`)).text)![1]!
+  const csrf = csrfIn(await browser.get(`${server.issuer}/forgot`))
   for (const path of ['/recover', '/recover/stop']) {
     const url = server.issuer + path
     for (const query of ['', '?token=', '?token=a&token=b', '?token[]=a', `?token=${'a'.repeat(8000)}`])
@@ -284,11 +281,11 @@ describe('where the policy has no wait', () => {
 
   test('nothing is offered, and nothing can be asked for', async () => {
     const owner = await place.newOwner(strict)
-    const { browser, page } = await place.atSecondStep(owner, strict)
+    const { browser, page } = await halfWay(strict, owner)
     expect(page.text).toContain('Authentication code')
     expect(page.text).not.toContain(LOST)
     expect((await browser.get(`${page.url}/lost`)).status).toBe(404)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
+    const csrf = csrfIn(page)
     expect((await browser.send(`${page.url}/lost`, { form: { csrf } })).status).toBe(404)
     expect(await auditTrail(strict, 'recovery.%')).toEqual([])
   })
@@ -311,7 +308,7 @@ describe('where everybody must have a second factor', () => {
     const owner = await place.newOwner()
     const { finishLink } = await place.becomeReady(owner)
     expect((await finish(finishLink)).status).toBe(200)
-    const { page } = await place.atSecondStep(owner, demanding)
+    const { page } = await halfWay(demanding, owner)
     expect(page.text).toContain('Set up authenticator app')
     expect(isComingIn(page)).toBe(false)
   })

@@ -1,15 +1,16 @@
 // A passkey is offered at good moments, where the device can make one, and not again for a month after "Not now".
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { changePassword, newBrowser, newMember, startAccountServer, userOf } from './support/account.ts'
-import { createAuthenticator, optionsIn } from './support/authenticator.ts'
-import type { Browser } from './support/browser.ts'
-import { addPasskey, bringPasskey } from './support/holders.ts'
+import { type Browser, csrfIn } from './support/browser.ts'
+import { addPasskey, bringPasskey, createPasskey } from './support/holders.ts'
 import {
   auditTrail,
   authorizationRequest,
   begin,
+  claimsOf,
   codeOf,
   isSignedIn,
+  journeyOf,
   newEmail,
   redeem,
   register,
@@ -74,25 +75,22 @@ describe('after signing up', () => {
     const { page, request } = await signUp(browser)
     const adding = await browser.submit(page, '/enrol/passkey/add')
     expect(adding.text).toContain('Not now')
-    const authenticator = createAuthenticator({ origin: server.issuer })
-    const { answer, held } = authenticator.create(optionsIn(adding))
-    const added = await browser.submit(adding, '/enrol/passkey/add', { response: JSON.stringify(answer) })
+    const { response, ...passkey } = createPasskey(server, adding)
+    const added = await browser.submit(adding, '/enrol/passkey/add', { response })
     // It was made, and not yet shown to work.
     const asked = await browser.follow(added)
     expect(asked.text).toContain('Use your passkey')
-    const done = await bringPasskey(browser, asked, { held, authenticator, action: '/second/passkey' })
-    const { body } = await redeem(server, server.clients.own, { request, code: codeOf(done) })
-    const claims = JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
-    expect(claims).toMatchObject({ acr: 'phr' })
+    const done = await bringPasskey(browser, asked, { ...passkey, action: '/second/passkey' })
+    expect(await claimsOf(server, { request, page: done })).toMatchObject({ acr: 'phr' })
   })
 
   test('what is not offered cannot be set up on the way', async () => {
     const browser = newBrowser()
     say(browser)
     const { page } = await signUp(browser)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
+    const csrf = csrfIn(page)
     for (const act of ['totp/begin', 'recovery-codes/renew', 'passkey/remove']) {
-      const url = `${page.url.replace(/\/later$/, '')}/enrol/${act}`
+      const url = `${journeyOf(page)}/enrol/${act}`
       const answer = await browser.send(url, { form: { csrf } })
       expect([303, 404]).toContain(answer.status)
       expect(answer.text).not.toContain('otpauth')
@@ -120,8 +118,7 @@ describe('after a new password', () => {
   test('and leads to adding one', async () => {
     const { browser, answer } = await changed(say)
     const adding = await browser.submit(await browser.follow(answer), '/passkey/add')
-    const { answer: made } = createAuthenticator({ origin: server.issuer }).create(optionsIn(adding))
-    const response = JSON.stringify(made)
+    const { response } = createPasskey(server, adding)
     expect((await browser.submit(adding, '/passkey/add', { response })).status).toBe(303)
   })
 

@@ -1,7 +1,17 @@
 // While a recovery runs everybody it concerns is told, and each of them can stop it.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DAY, HOUR } from '../src/lib/clock.ts'
-import { changeAddress, letterAbout, newBrowser, newMember, openLink } from './support/account.ts'
+import {
+  challengeOf,
+  changeAddress,
+  halfWay,
+  letterAbout,
+  newBrowser,
+  newMember,
+  openLink,
+  typesOf,
+} from './support/account.ts'
+import { csrfIn } from './support/browser.ts'
 import {
   ASKED,
   isComingIn,
@@ -77,9 +87,7 @@ describe('while it runs', () => {
     expect((await owner.browser.send(url, { form: {} })).status).toBe(403)
     expect((await owner.browser.get(url)).status).toBe(404)
     const stranger = await newMember(server)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(
-      (await stranger.browser.get(`${server.issuer}/account`)).text,
-    )![1]!
+    const csrf = csrfIn(await stranger.browser.get(`${server.issuer}/account`))
     expect((await stranger.browser.send(url, { form: { csrf } })).headers.get('location')).toBe('/account')
     expect(await place.trailOf(owner)).toEqual(['recovery.asked'])
   })
@@ -101,9 +109,7 @@ describe('while it runs', () => {
   test('a cookie that we did not make does not hide it', async () => {
     const owner = await place.newOwner()
     await place.ask(owner)
-    const { id } = await server.database.prisma.challenge.findUniqueOrThrow({
-      where: { purpose_binding: { purpose: 'recovery', binding: owner.id } },
-    })
+    const { id } = await challengeOf(server, 'recovery', owner.id)
     owner.browser.jar.set('x', { name: 'anteroom_recovery', value: id, path: '/' })
     expect((await begin(owner.browser, requestTo(server))).text).toContain('Was it you?')
   })
@@ -163,8 +169,8 @@ describe('the link that stops it', () => {
     expect((await stop(first)).status).toBe(200)
     expect((await openLink(links.finishLink)).status).toBe(410)
     expect((await openLink(links.stopLink)).status).toBe(410)
-    expect(await place.typesOf(owner)).toContain('totp')
-    const { page } = await place.atSecondStep(owner)
+    expect(await typesOf(server, owner)).toContain('totp')
+    const { page } = await halfWay(server, owner)
     expect(page.text).toContain('Authentication code')
   })
 })

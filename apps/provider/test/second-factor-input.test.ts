@@ -1,23 +1,14 @@
 // What is no code, no passkey, or none any more, posted wherever a second factor is brought or set up.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digest } from '../src/lib/digest.ts'
-import { newBrowser, newMember, wrongCode } from './support/account.ts'
+import { halfWay, newMember, wrongCode } from './support/account.ts'
 import { appCode, enrolApp, secretIn } from './support/authenticator-app.ts'
-import { type Browser, formsOf, type Page, TRUST_LOOPBACK } from './support/browser.ts'
+import { type Browser, csrfIn, formsOf, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import { addPasskey } from './support/holders.ts'
-import { authorizationRequest, begin, codeOf, signIn } from './support/relying-party.ts'
-import { startServer, type TestServer } from './support/server.ts'
+import { codeOf, journeyOf } from './support/relying-party.ts'
+import { STRICT_APP, startServer, type TestServer } from './support/server.ts'
 
 const STEP = 30_000
-
-/** Nobody comes in there without a second factor. */
-const STRICT_APP = {
-  client_id: 'strict-app',
-  client_secret: 'a secret of some length',
-  redirect_uris: ['http://localhost:3999/callback/strict-app'],
-  first_party: true,
-  require_second_factor: true,
-}
 
 type Situation = { browser: Browser; base: string; csrf: string; secret: string }
 
@@ -32,27 +23,18 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 const codeNow = (secret: string) => appCode(secret, new Date())
-const csrfIn = ({ text }: Page) => /name="csrf" value="([^"]+)"/.exec(text)![1]!
-const journeyOf = ({ url }: Page) => /^.*\/interaction\/[\w-]+/.exec(url)![0]
-
-async function halfWay(email: string, client = server.clients.own as typeof STRICT_APP) {
-  const browser = newBrowser()
-  const page = await begin(browser, authorizationRequest(server, client))
-  return { browser, page: await browser.follow(await signIn(browser, page, { email })) }
-}
 
 /** Somebody who has an app, recovery codes and a passkey, and has brought the password. */
 async function atTheDoor(): Promise<Situation> {
   const member = await enrolApp(server, await newMember(server), codeNow)
   await addPasskey(server, member)
-  const again = await halfWay(member.email)
+  const again = await halfWay(server, member)
   return { ...again, base: journeyOf(again.page), csrf: csrfIn(again.page), secret: member.secret }
 }
 
 /** Somebody who has to set up a second factor before they go on. */
 async function onTheWay(): Promise<Situation> {
-  const { email } = await newMember(server)
-  const { browser, page } = await halfWay(email, STRICT_APP)
+  const { browser, page } = await halfWay(server, await newMember(server), STRICT_APP)
   const setup = await browser.submit(page, '/enrol/totp/begin')
   return { browser, base: journeyOf(page), csrf: csrfIn(setup), secret: secretIn(setup) }
 }
@@ -183,7 +165,7 @@ describe('T044: a code that could be one, and is not', () => {
     const member = await enrolApp(server, await newMember(server), codeNow)
     const used = codeNow(member.secret)
     const at = (steps: number) => appCode(member.secret, new Date(Date.now() + steps * STEP))
-    const { browser, page } = await halfWay(member.email)
+    const { browser, page } = await halfWay(server, member)
     let tries = 0
     for (const code of [wrongCode(used), at(-3), at(4), used]) {
       expect((await browser.submit(page, '/second/totp', { code })).status).toBe(422)

@@ -1,26 +1,23 @@
 // Wrong codes of an authenticator app: they close it, and its owner hears that somebody got that far.
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { letterAbout, newBrowser, newMember, withManyLetters, wrongCode } from './support/account.ts'
+import { halfWay, letterAbout, newMember, withManyLetters, wrongCode } from './support/account.ts'
 import { appCode, createAppClock, enrolApp } from './support/authenticator-app.ts'
-import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
-import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { anotherNetwork, type Browser, createBrowser, type Page } from './support/browser.ts'
 import { lettersTo } from './support/mailbox.ts'
-import { auditTrail, authorizationRequest, begin, codeOf, signIn } from './support/relying-party.ts'
-import { startServer, type TestServer } from './support/server.ts'
+import { auditTrail, codeOf } from './support/relying-party.ts'
+import type { TestServer } from './support/server.ts'
+import { startTwins, type Twins } from './support/twins.ts'
 
 const MINUTE = 60_000
 /** Instead of a hundred: each of them would only be more of the same. */
 const IN_A_ROW = 12
 
-let database: TestDatabase
+let twins: Twins
 let server: TestServer
 let sibling: TestServer
 const { now, nextCode } = createAppClock()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const first = await database.open()
   const policy = (said: TestServer['config']['policy']) => {
     const { limits, ...rest } = withManyLetters(said)
     return {
@@ -28,24 +25,13 @@ beforeAll(async () => {
       limits: { ...limits, totp_in_a_row: [{ points: IN_A_ROW, per: 600 * MINUTE, block: 0 }] },
     }
   }
-  const shared = { settings: TRUST_LOOPBACK, secretKey: randomBytes(32), policy, now }
-  server = await startServer({ ...shared, database: first })
-  sibling = await startServer({ ...shared, database: database.url ? await database.open() : first })
+  twins = await startTwins({ policy, now })
+  ;({ server, sibling } = twins)
 })
-afterAll(async () => {
-  await Promise.all([server.close(), sibling.close()])
-  await database.drop()
-})
+afterAll(() => twins.close())
 
 const newPerson = async () => enrolApp(server, await newMember(server), nextCode)
 type Person = Awaited<ReturnType<typeof newPerson>>
-
-/** Somebody who knows the password, at the page that asks for the code. */
-async function halfWay({ email }: Person) {
-  const browser = newBrowser()
-  const page = await begin(browser, authorizationRequest(server, server.clients.own))
-  return { browser, page: await browser.follow(await signIn(browser, page, { email })) }
-}
 
 /** One code, posted to one of the two instances from a network of its own. */
 async function bring({ browser, page }: { browser: Browser; page: Page }, code: string, at = server) {
@@ -55,7 +41,7 @@ async function bring({ browser, page }: { browser: Browser; page: Page }, code: 
 }
 
 async function guess(person: Person, times: number): Promise<number[]> {
-  const guesser = await halfWay(person)
+  const guesser = await halfWay(server, person)
   const statuses: number[] = []
   for (let tries = 0; tries < times; tries++)
     statuses.push((await bring(guesser, wrongCode(appCode(person.secret, now())))).status)
@@ -85,7 +71,7 @@ describe('T045: an authenticator app at which somebody guesses who knows the pas
     expect(await guess(person, 7)).toEqual([422, 422, 422, 422, 422, 429, 429])
     expect(await locksOf(person)).toEqual([])
     await pass(5 * MINUTE)
-    expect(codeOf(await bring(await halfWay(person), nextCode(person.secret)))).toBeTruthy()
+    expect(codeOf(await bring(await halfWay(server, person), nextCode(person.secret)))).toBeTruthy()
     expect(await alarms(person)).toEqual([])
   })
 
@@ -93,7 +79,7 @@ describe('T045: an authenticator app at which somebody guesses who knows the pas
     const person = await newPerson()
     await guess(person, 5)
     await pass(5 * MINUTE)
-    const guesser = await halfWay(person)
+    const guesser = await halfWay(server, person)
     const wrong = wrongCode(appCode(person.secret, now()))
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, index) => bring(guesser, wrong, index % 2 ? sibling : server)),
@@ -106,11 +92,11 @@ describe('T045: an authenticator app at which somebody guesses who knows the pas
     expect(letter.text).toContain('paused for 15 minutes')
     expect(letter.text).toMatch(/^http.*\/forgot$/m)
 
-    const refused = await bring(await halfWay(person), nextCode(person.secret), sibling)
+    const refused = await bring(await halfWay(server, person), nextCode(person.secret), sibling)
     expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(14 * 60)
     await pass(15 * MINUTE)
-    expect(codeOf(await bring(await halfWay(person), nextCode(person.secret)))).toBeTruthy()
+    expect(codeOf(await bring(await halfWay(server, person), nextCode(person.secret)))).toBeTruthy()
     expect(await alarms(person)).toHaveLength(1)
   })
 
@@ -126,7 +112,7 @@ describe('T045: an authenticator app at which somebody guesses who knows the pas
       ['totp', 'disabled'],
     ])
     await letterAbout(server, person.email, { subject: DISABLED })
-    const { browser, page } = await halfWay(person)
+    const { browser, page } = await halfWay(server, person)
     const refused = await bring({ browser, page }, nextCode(person.secret))
     expect(refused.status).toBe(429)
     expect(refused.text).toContain('recovery code')
@@ -136,7 +122,7 @@ describe('T045: an authenticator app at which somebody guesses who knows the pas
     const opened = await browser.submit(other, '/second/recovery-codes', { code })
     expect(codeOf(await browser.follow(opened))).toBeTruthy()
     const renewed = await enrolApp(server, { ...person, browser }, nextCode)
-    expect(codeOf(await bring(await halfWay(person), nextCode(renewed.secret)))).toBeTruthy()
+    expect(codeOf(await bring(await halfWay(server, person), nextCode(renewed.secret)))).toBeTruthy()
     expect(await alarms(person)).toHaveLength(2)
   })
 })

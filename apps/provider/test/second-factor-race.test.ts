@@ -2,13 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../src/db/database.ts'
 import { meet } from './races/support/barrier.ts'
-import { newMember } from './support/account.ts'
+import { halfWay, newMember } from './support/account.ts'
 import { appCode, enrolApp } from './support/authenticator-app.ts'
-import { createBrowser, type Page } from './support/browser.ts'
+import type { Page } from './support/browser.ts'
 import { createTestDatabase, realPostgresUrl, type TestDatabase } from './support/database.ts'
 import { freePort } from './support/port.ts'
 import { type Place, preparePlace } from './support/process.ts'
-import { authorizationRequest, begin, signIn } from './support/relying-party.ts'
 import { CLIENTS, type TestServer } from './support/server.ts'
 import { type Spread, startSpread } from './support/spread.ts'
 
@@ -39,12 +38,6 @@ describe.skipIf(!hasServer)('two processes (the embedded database serves one)', 
     await testDatabase?.drop()
   })
 
-  /** Somebody who has brought the password and is asked for a code. */
-  async function half(email: string) {
-    const browser = createBrowser()
-    const page = await begin(browser, authorizationRequest(server, CLIENTS.own))
-    return { browser, page: await browser.follow(await signIn(browser, page, { email })) }
-  }
   const codesUsed = async (userId: string) => {
     const { rows } = await database.pool.query(
       `select counter::int from credentials where user_id = $1 and type = 'totp'`,
@@ -57,9 +50,9 @@ describe.skipIf(!hasServer)('two processes (the embedded database serves one)', 
   test('d: exactly one of them is signed in, and the step is used up', async () => {
     const member = await newMember(server, CLIENTS.own)
     const now = () => new Date()
-    const { email, secret, id } = await enrolApp(server, member, (key) => appCode(key, now()))
-    const pending: Awaited<ReturnType<typeof half>>[] = []
-    while (pending.length < 10) pending.push(await half(email))
+    const { secret, id } = await enrolApp(server, member, (key) => appCode(key, now()))
+    const pending: Awaited<ReturnType<typeof halfWay>>[] = []
+    while (pending.length < 10) pending.push(await halfWay(server, member, CLIENTS.own))
     const next = new Date(Date.now() + STEP)
     const code = appCode(secret, next)
     const counts = [...spread.counts]

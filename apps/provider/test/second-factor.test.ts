@@ -1,50 +1,50 @@
 // A second factor, asked for on every door.
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { letterAbout, type Member, newBrowser, newMember, opens, withManyLetters } from './support/account.ts'
+import {
+  letterAbout,
+  type Member,
+  newBrowser,
+  newMember,
+  opens,
+  remakeSessions,
+  withManyLetters,
+} from './support/account.ts'
 import { codesIn, createAppClock, enrolApp, secretIn } from './support/authenticator-app.ts'
-import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
-import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import {
+  anotherNetwork,
+  type Browser,
+  createBrowser,
+  csrfIn,
+  type Page,
+  TRUST_LOOPBACK,
+} from './support/browser.ts'
 import { codeIn, linkIn } from './support/mailbox.ts'
 import {
   auditTrail,
   authorizationRequest,
   begin,
+  claimsOf,
   codeOf,
   isSignedIn,
+  journeyOf,
   newEmail,
   PASSWORD,
-  redeem,
   register,
   signIn,
 } from './support/relying-party.ts'
-import { startServer, type TestServer } from './support/server.ts'
+import { STRICT_APP, startServer, type TestServer } from './support/server.ts'
+import { startTwins, type Twins } from './support/twins.ts'
 
-/** Nobody comes in there without a second factor. */
-const STRICT_APP = {
-  client_id: 'strict-app',
-  client_secret: 'a secret of some length',
-  redirect_uris: ['http://localhost:3999/callback/strict-app'],
-  first_party: true,
-  require_second_factor: true,
-}
-
-let database: TestDatabase
+let twins: Twins
 let server: TestServer
 let sibling: TestServer
 const { now, nextCode } = createAppClock()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const first = await database.open()
-  const shared = { settings: TRUST_LOOPBACK, secretKey: randomBytes(32), policy: withManyLetters, now }
-  server = await startServer({ ...shared, database: first })
-  sibling = await startServer({ ...shared, database: database.url ? await database.open() : first })
+  twins = await startTwins({ policy: withManyLetters, now })
+  ;({ server, sibling } = twins)
 })
-afterAll(async () => {
-  await Promise.all([server.close(), sibling.close()])
-  await database.drop()
-})
+afterAll(() => twins.close())
 
 const newPerson = async () => enrolApp(server, await newMember(server), nextCode)
 
@@ -55,11 +55,6 @@ async function open(change: Record<string, string | undefined> = {}, browser = n
 const bring = async (browser: Browser, page: Page, code: string, way = 'totp') =>
   browser.follow(await browser.submit(page, `/second/${way}`, { code }))
 
-async function claimsOf(request: Awaited<ReturnType<typeof open>>['request'], page: Page) {
-  const { body } = await redeem(server, server.clients.own, { request, code: codeOf(page) })
-  return JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
-}
-
 describe('a person with an authenticator app', () => {
   test('brings its code after the password, and the tokens say so', async () => {
     const { email, secret, id } = await newPerson()
@@ -68,7 +63,7 @@ describe('a person with an authenticator app', () => {
     expect(asked.text).toContain('Authentication code')
     expect(await isSignedIn(browser, server)).toBe(false)
     const done = await bring(browser, asked, nextCode(secret))
-    expect(await claimsOf(request, done)).toMatchObject({
+    expect(await claimsOf(server, { request, page: done })).toMatchObject({
       sub: id,
       amr: ['pwd', 'otp', 'mfa'],
       acr: 'urn:anteroom:acr:2',
@@ -93,7 +88,10 @@ describe('a person with an authenticator app', () => {
       expect(second.text).toContain('Authentication code')
       expect(await isSignedIn(browser, server)).toBe(false)
       const done = await bring(browser, second, nextCode(secret))
-      expect(await claimsOf(request, done)).toMatchObject({ amr: ['otp', 'mfa'], acr: 'urn:anteroom:acr:2' })
+      expect(await claimsOf(server, { request, page: done })).toMatchObject({
+        amr: ['otp', 'mfa'],
+        acr: 'urn:anteroom:acr:2',
+      })
     }
   })
 
@@ -115,24 +113,21 @@ describe('a person with an authenticator app', () => {
     const { email } = await newPerson()
     const { browser, page } = await open()
     const asked = await browser.follow(await signIn(browser, page, { email }))
-    const uid = /interaction\/([\w-]+)/.exec(asked.url)![1]!
-    const csrf = /name="csrf" value="([^"]+)"/.exec(asked.text)![1]!
+    const csrf = csrfIn(asked)
     expect(await isSignedIn(browser, server)).toBe(false)
     for (const act of ['totp/begin', 'totp/confirm', 'recovery-codes/renew']) {
-      const answer = await browser.send(`${server.issuer}/interaction/${uid}/enrol/${act}`, {
+      const answer = await browser.send(`${journeyOf(asked)}/enrol/${act}`, {
         form: { csrf },
       })
       expect(answer.text).not.toContain('otpauth')
       expect([303, 404]).toContain(answer.status)
     }
-    const goOn = await browser.follow(
-      await browser.send(`${server.issuer}/interaction/${uid}/second`, { form: { csrf } }),
-    )
+    const goOn = await browser.follow(await browser.send(`${journeyOf(asked)}/second`, { form: { csrf } }))
     expect(goOn.text).toContain('Authentication code')
     const other = await begin(browser, authorizationRequest(server, server.clients.third))
     expect(other.text).toContain('Email me a code')
     expect(other.next?.includes('code=') ?? false).toBe(false)
-    const resumed = await browser.get(`${server.issuer}/auth/${uid}`)
+    const resumed = await browser.get(journeyOf(asked).replace('/interaction/', '/auth/'))
     expect(resumed.headers.get('location') ?? '').not.toContain('code=')
   })
 
@@ -158,7 +153,7 @@ describe('a person with an authenticator app', () => {
     const { browser, page } = await open()
     const asked = await browser.follow(await signIn(browser, page, { email }))
     expect(asked.text).toContain('Use a recovery code')
-    const other = await browser.get(`${asked.url.replace(/\/second.*$/, '')}/second/recovery-codes`)
+    const other = await browser.get(`${journeyOf(asked)}/second/recovery-codes`)
     const [code = ''] = recoveryCodes
     const done = await bring(browser, other, code.toLowerCase().replaceAll('-', ' '), 'recovery-codes')
     expect(codeOf(done)).toBeTruthy()
@@ -184,9 +179,8 @@ describe('a person with an authenticator app', () => {
         const address = index % 2 ? sibling.address : server.address
         const at = createBrowser({ headers: anotherNetwork(), at: address })
         browser.copyJarTo(at)
-        const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
-        const uid = /interaction\/([\w-]+)/.exec(page.url)![1]!
-        const answer = await at.send(`${server.issuer}/interaction/${uid}/second/totp`, {
+        const csrf = csrfIn(page)
+        const answer = await at.send(`${journeyOf(page)}/second/totp`, {
           form: { csrf, code },
         })
         return answer.status
@@ -214,12 +208,8 @@ describe('a person with an authenticator app', () => {
 
 describe('a session made with one factor', () => {
   /** As if the person had come in where a device stood in for the app. */
-  const lower = ({ id }: Member) =>
-    server.database.pool.query(
-      `update artifacts set payload = (payload::jsonb || '{"amr": ["pwd"], "acr": "urn:anteroom:acr:1"}')::json
-        where kind = 'Session' and user_id = $1`,
-      [id],
-    )
+  const lower = (member: Member) =>
+    remakeSessions(server, member, { amr: ['pwd'], acr: 'urn:anteroom:acr:1' })
 
   test('does not open what changes how the person signs in, once they have two', async () => {
     const person = await newPerson()
@@ -239,14 +229,17 @@ describe('a session made with one factor', () => {
     const { request, page } = await open({ acr_values: 'urn:anteroom:acr:2' }, person.browser)
     expect(page.text).toContain('Authentication code')
     const done = await bring(person.browser, page, nextCode(person.secret))
-    expect(await claimsOf(request, done)).toMatchObject({ acr: 'urn:anteroom:acr:2', sub: person.id })
+    expect(await claimsOf(server, { request, page: done })).toMatchObject({
+      acr: 'urn:anteroom:acr:2',
+      sub: person.id,
+    })
   })
 })
 
 test('the session in which an app was set up counts as made with it: nobody is asked again at once', async () => {
   const person = await newPerson()
   const { request, page } = await open({ acr_values: 'urn:anteroom:acr:2' }, person.browser)
-  expect(await claimsOf(request, page)).toMatchObject({
+  expect(await claimsOf(server, { request, page })).toMatchObject({
     acr: 'urn:anteroom:acr:2',
     amr: ['pwd', 'otp', 'mfa'],
   })
@@ -262,7 +255,7 @@ describe('T098: a request for a class of sign-in', () => {
   test('that the person cannot reach ends in an error when it is essential, and in their best when it is not', async () => {
     const member = await newMember(server)
     const wished = await open({ acr_values: 'phr urn:anteroom:acr:2' }, member.browser)
-    expect(await claimsOf(wished.request, wished.page)).toMatchObject({ acr: 'urn:anteroom:acr:1' })
+    expect(await claimsOf(server, wished)).toMatchObject({ acr: 'urn:anteroom:acr:1' })
     const { page } = await open({ claims: essential('urn:anteroom:acr:2') }, member.browser)
     expect(page.next).toContain('error=unmet_authentication_requirements')
   })
@@ -273,7 +266,7 @@ describe('T098: a request for a class of sign-in', () => {
     const asked = await browser.follow(await signIn(browser, page, person))
     await bring(browser, asked, nextCode(person.secret))
     const { request, page: done } = await open({ claims: essential('urn:anteroom:acr:1') }, browser)
-    expect(await claimsOf(request, done)).toMatchObject({ acr: 'urn:anteroom:acr:1' })
+    expect(await claimsOf(server, { request, page: done })).toMatchObject({ acr: 'urn:anteroom:acr:1' })
   })
 
   test('is answered in its own words at the first sign-in too, and the session keeps the truth', async () => {
@@ -281,19 +274,19 @@ describe('T098: a request for a class of sign-in', () => {
     const { browser, request, page } = await open({ acr_values: 'urn:anteroom:acr:1' })
     const asked = await browser.follow(await signIn(browser, page, person))
     const done = await bring(browser, asked, nextCode(person.secret))
-    expect(await claimsOf(request, done)).toMatchObject({
+    expect(await claimsOf(server, { request, page: done })).toMatchObject({
       acr: 'urn:anteroom:acr:1',
       amr: ['pwd', 'otp', 'mfa'],
     })
     const later = await open({ claims: essential('urn:anteroom:acr:2') }, browser)
-    expect(await claimsOf(later.request, later.page)).toMatchObject({ acr: 'urn:anteroom:acr:2' })
+    expect(await claimsOf(server, later)).toMatchObject({ acr: 'urn:anteroom:acr:2' })
   })
 
   test('other claims are asked for by scope: those that are not given are no error', async () => {
     const member = await newMember(server)
     const claims = JSON.stringify({ id_token: { email: { essential: true } }, userinfo: { name: null } })
     const { request, page } = await open({ claims, scope: 'openid' }, member.browser)
-    expect(await claimsOf(request, page)).not.toHaveProperty('email')
+    expect(await claimsOf(server, { request, page })).not.toHaveProperty('email')
   })
 })
 
@@ -319,11 +312,12 @@ describe('T052: where everybody must have a second factor', () => {
     const shown = await browser.submit(setup, '/enrol/totp/confirm', { code: nextCode(secretIn(setup)) })
     expect(codesIn(shown)).toHaveLength(10)
     expect((await browser.get(`${strict.issuer}/account`)).status).toBe(303)
-    const ready = await browser.get(asked.url.replace(/\/register$/, ''))
+    const ready = await browser.get(journeyOf(asked))
     const done = await browser.follow(await browser.submit(ready, '/second'))
-    const { body } = await redeem(strict, strict.clients.own, { request, code: codeOf(done) })
-    const claims = JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
-    expect(claims).toMatchObject({ acr: 'urn:anteroom:acr:2', amr: ['pwd', 'otp', 'mfa'] })
+    expect(await claimsOf(strict, { request, page: done })).toMatchObject({
+      acr: 'urn:anteroom:acr:2',
+      amr: ['pwd', 'otp', 'mfa'],
+    })
   })
 
   test('a session alone sets nothing up: whoever stole one would bind their own app to the account', async () => {
@@ -332,7 +326,7 @@ describe('T052: where everybody must have a second factor', () => {
       const { browser } = await newMember(lax)
       const asked = await begin(browser, authorizationRequest(lax, STRICT_APP))
       expect(asked.text).toContain('name="password"')
-      const csrf = /name="csrf" value="([^"]+)"/.exec(asked.text)![1]!
+      const csrf = csrfIn(asked)
       const answer = await browser.send(`${asked.url}/enrol/totp/begin`, { form: { csrf } })
       expect(answer.status).toBe(303)
       expect(answer.text).not.toContain('otpauth')

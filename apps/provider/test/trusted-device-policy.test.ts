@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newBrowser, newMember, startAccountServer } from './support/account.ts'
 import { createAppClock, enrolApp, secretIn } from './support/authenticator-app.ts'
+import { csrfIn } from './support/browser.ts'
 import { createTestDatabase } from './support/database.ts'
-import { arrive, asks, claimsOf, isAsked, offersTrust, trustBrowser, withTrust } from './support/devices.ts'
-import { authorizationRequest, begin, codeOf, newEmail, register } from './support/relying-party.ts'
+import { arrive, asks, isAsked, offersTrust, trustBrowser, withTrust } from './support/devices.ts'
+import { authorizationRequest, begin, claimsOf, codeOf, newEmail, register } from './support/relying-party.ts'
 import type { TestServer } from './support/server.ts'
 
 const { now, nextCode } = createAppClock()
@@ -58,7 +59,7 @@ describe('where everybody must have a second factor', () => {
     const fields = { code: nextCode(person.secret), trust: 'on' }
     codeOf(await browser.follow(await browser.submit(other, '/second/totp', fields)))
     expect(isAsked(await browser.get(waiting.url))).toBe(true)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(waiting.text)![1]!
+    const csrf = csrfIn(waiting)
     const goOn = await browser.follow(await browser.send(`${waiting.url}/second`, { form: { csrf } }))
     expect(isAsked(goOn)).toBe(true)
   })

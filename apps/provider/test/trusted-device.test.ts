@@ -3,29 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newBrowser, newMember, type Pair, startAccountPair, startAccountServer } from './support/account.ts'
 import { createAppClock, type Enrolled, enrolApp } from './support/authenticator-app.ts'
 import type { Browser } from './support/browser.ts'
-import {
-  arrive,
-  asks,
-  claimsOf,
-  DEVICE,
-  isAsked,
-  offersTrust,
-  trustBrowser,
-  withTrust,
-} from './support/devices.ts'
-import { auditTrail, authorizationRequest, begin, codeOf } from './support/relying-party.ts'
-import type { TestServer } from './support/server.ts'
+import { arrive, asks, DEVICE, isAsked, offersTrust, trustBrowser, withTrust } from './support/devices.ts'
+import { auditTrail, authorizationRequest, begin, claimsOf, codeOf } from './support/relying-party.ts'
+import { STRICT_APP, type TestServer } from './support/server.ts'
 
 const { now, nextCode } = createAppClock()
-
-/** Nobody comes in there without a second factor. */
-const STRICT_APP = {
-  client_id: 'strict-app',
-  client_secret: 'a secret of some length',
-  redirect_uris: ['http://localhost:3999/callback/strict-app'],
-  first_party: true,
-  require_second_factor: true,
-} as unknown as TestServer['clients']['own']
 
 let pair: Pair
 /** Each request reaches another instance than the one before. */

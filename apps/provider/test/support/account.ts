@@ -19,13 +19,12 @@ import {
   register,
   signIn,
 } from './relying-party.ts'
-import { startServer, type TestServer } from './server.ts'
+import { type Options, startServer, type TestServer } from './server.ts'
 import { startSpread } from './spread.ts'
 
 export const NEW_PASSWORD = 'nine green lanterns in the fog'
 
 type Policy = TestServer['config']['policy']
-type Options = NonNullable<Parameters<typeof startServer>[0]>
 
 const many = [{ points: 10_000, per: 60_000, block: 0 }]
 /** Nobody has to wait a minute between two letters. */
@@ -71,6 +70,24 @@ export async function confirm({ database }: TestServer, email: string): Promise<
 export const userOf = ({ database }: TestServer, email: string) =>
   database.prisma.user.findUniqueOrThrow({ where: { emailCanonical: email } })
 
+/** The types of their credentials. */
+export const typesOf = async ({ database }: TestServer, { id }: Pick<Member, 'id'>): Promise<string[]> => {
+  const rows = await database.prisma.credential.findMany({ where: { userId: id } })
+  return rows.map(({ type }) => type).sort()
+}
+
+/** As if each of the person's sessions had been made so. */
+export async function remakeSessions(
+  { database }: TestServer,
+  { id }: Pick<Member, 'id'>,
+  made: { amr: string[]; acr: string },
+): Promise<void> {
+  await database.pool.query(
+    `update artifacts set payload = (payload::jsonb || $2)::json where kind = 'Session' and user_id = $1`,
+    [id, JSON.stringify(made)],
+  )
+}
+
 /** As if the person had proved who they are so long ago, in each of their sessions. */
 export async function ageProof({ database }: TestServer, userId: string, minutes: number): Promise<void> {
   await database.pool.query(
@@ -78,6 +95,17 @@ export async function ageProof({ database }: TestServer, userId: string, minutes
        to_jsonb((payload::jsonb->>'loginTs')::bigint - $2::bigint * 60))::json where kind = 'Session' and user_id = $1`,
     [userId, minutes],
   )
+}
+
+/** Somebody who knows the password and no more, where it leads. */
+export async function halfWay(
+  server: TestServer,
+  person: { email: string; password?: string },
+  client: ClientConfig = server.clients.own,
+): Promise<{ browser: Browser; page: Page }> {
+  const browser = newBrowser()
+  const page = await begin(browser, authorizationRequest(server, client))
+  return { browser, page: await browser.follow(await signIn(browser, page, person)) }
 }
 
 /** Whether this password opens the account, in a browser of its own. */

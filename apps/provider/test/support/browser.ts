@@ -99,6 +99,9 @@ function nextOf(response: Response, text: string, url: URL): string | null {
 
 const sameOrigin = (a: string, b: string) => new URL(a).origin === new URL(b).origin
 
+/** What shows that a form was ours, of the first one on the page. */
+export const csrfIn = ({ text }: { text: string }): string => /name="csrf" value="([^"]+)"/.exec(text)![1]!
+
 /** Each address a form can be posted to: its own, and those of its buttons. */
 export function formsOf(page: Page): { action: string; fields: Record<string, string> }[] {
   return [...page.text.matchAll(/<form([^>]*)>([\s\S]*?)<\/form>/g)].flatMap(

@@ -3,15 +3,7 @@ import { DAY } from '../../src/lib/clock.ts'
 import { newBrowser, withManyLetters } from './account.ts'
 import type { Enrolled, NextCode } from './authenticator-app.ts'
 import type { Browser, Page } from './browser.ts'
-import {
-  authorizationRequest,
-  begin,
-  codeOf,
-  PASSWORD,
-  type Request,
-  redeem,
-  signIn,
-} from './relying-party.ts'
+import { authorizationRequest, begin, codeOf, PASSWORD, type Request, signIn } from './relying-party.ts'
 import type { TestServer } from './server.ts'
 
 export const DEVICE = 'anteroom_device'
@@ -62,10 +54,4 @@ export async function trustBrowser(
   const fields = { code: nextCode(secret), trust: 'on' }
   codeOf(await browser.follow(await browser.submit(page, '/second/totp', fields)))
   return browser
-}
-
-/** What the app is told of a sign-in. */
-export async function claimsOf(server: TestServer, { request, page }: Arrival) {
-  const { body } = await redeem(server, server.clients.own, { request, code: codeOf(page) })
-  return JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
 }

@@ -58,6 +58,9 @@ export async function begin(browser: Browser, request: Request): Promise<Page> {
   return browser.follow(await browser.get(request.url))
 }
 
+/** The address under which the journey of a page goes on. */
+export const journeyOf = ({ url }: Page): string => /^.*\/interaction\/[\w-]+/.exec(url)![0]
+
 /** Creates an account on the way to the app; ends where the journey leaves our origin or asks on. */
 export async function register(
   browser: Browser,
@@ -116,6 +119,16 @@ export const redeem = (
     redirect_uri: request.redirectUri,
     code_verifier: request.verifier,
   })
+
+/** What a JWT says; whether it is to be believed is another question. */
+export const claimsIn = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
+
+/** What the house app is told of a sign-in: the claims of its ID token. */
+export async function claimsOf(server: TestServer, { request, page }: { request: Request; page: Page }) {
+  const { body } = await redeem(server, server.clients.own, { request, code: codeOf(page) })
+  return claimsIn(body.id_token)
+}
 
 export const refresh = (
   server: TestServer,

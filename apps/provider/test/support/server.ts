@@ -25,7 +25,7 @@ export type TestServer = {
   close(): Promise<void>
 }
 
-type Options = {
+export type Options = {
   /** As the environment would say them. */
   settings?: Record<string, string>
   policy?: (policy: Policy) => Policy
@@ -64,6 +64,13 @@ export const CLIENTS = {
   third: client('third-web', { client_secret: secret(), client_name: 'Third Party & Sons' }),
   spa: client('spa', { token_endpoint_auth_method: 'none', client_name: 'Browser app' }),
 }
+
+/** Not among those above: nobody comes in there without a second factor. */
+export const STRICT_APP = client('strict-app', {
+  client_secret: secret(),
+  first_party: true,
+  require_second_factor: true,
+})
 
 const RESOURCE: ResourceConfig = {
   audience: API_AUDIENCE,

@@ -5,7 +5,7 @@ import type { Browser, Page } from './browser.ts'
 import { formsOf } from './browser.ts'
 import { bringPasskey, createPasskey, type Passkey, TOUCHED } from './holders.ts'
 import { codeIn, lettersTo, linkIn } from './mailbox.ts'
-import { signIn } from './relying-party.ts'
+import { journeyOf, signIn } from './relying-party.ts'
 import type { TestServer } from './server.ts'
 import type { Row } from './sign-in-rows.ts'
 
@@ -129,5 +129,3 @@ const setUpPasskey: Step = ({ server, browser, actor }) => ({
     return browser.submit(asked, '/enrol/passkey/add', { response })
   },
 })
-
-const journeyOf = ({ url }: Page) => /^.*\/interaction\/[\w-]+/.exec(url)![0]
