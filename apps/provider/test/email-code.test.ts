@@ -1,42 +1,33 @@
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { anotherNetwork, type Browser, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
-import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { anotherNetwork, type Browser, createBrowser, csrfIn, type Page } from './support/browser.ts'
 import { codeIn, lettersTo, linkIn, waitForLetter } from './support/mailbox.ts'
 import {
   auditTrail,
   authorizationRequest,
   begin,
+  claimsOf,
   codeOf,
   isSignedIn,
   newEmail,
   PASSWORD,
-  redeem,
   signIn,
 } from './support/relying-party.ts'
-import { startServer, type TestServer } from './support/server.ts'
+import type { TestServer } from './support/server.ts'
+import { startTwins, type Twins } from './support/twins.ts'
 
-let database: TestDatabase
+let twins: Twins
 let server: TestServer
 let sibling: TestServer
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const first = await database.open()
-  const shared = {
-    settings: TRUST_LOOPBACK,
-    secretKey: randomBytes(32),
-    policy: (policy: TestServer['config']['policy']) => ({
+  twins = await startTwins({
+    policy: (policy) => ({
       ...policy,
       registration: { ...policy.registration, confirmation: 'first' as const },
     }),
-  }
-  server = await startServer({ ...shared, database: first })
-  sibling = await startServer({ ...shared, database: database.url ? await database.open() : first })
+  })
+  ;({ server, sibling } = twins)
 })
-afterAll(async () => {
-  await Promise.all([server.close(), sibling.close()])
-  await database.drop()
-})
+afterAll(() => twins.close())
 
 const newBrowser = () => createBrowser({ headers: anotherNetwork() })
 
@@ -78,8 +69,7 @@ describe('a sign-up with a password', () => {
     expect(asked.text).toContain('Check your mail')
     expect(await users(email)).toEqual([])
     const done = await enter(browser, asked, await codeTo(email))
-    const { body } = await redeem(server, server.clients.own, { request, code: codeOf(done) })
-    const claims = JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
+    const claims = await claimsOf(server, { request, page: done })
     expect(claims).toMatchObject({ email, email_verified: true, amr: ['pwd'] })
     const trail = (await auditTrail(server)).filter(({ user_id }) => user_id === claims.sub)
     expect(trail.map(({ type }) => type)).toEqual(['user.registered', 'sign_in.succeeded'])
@@ -153,8 +143,7 @@ describe('a person who asks for a code', () => {
       const asked = await ask(browser, page, address)
       const count = address === email ? 2 : 1
       const done = await enter(browser, asked, await codeTo(address, count))
-      const { body } = await redeem(server, server.clients.own, { request, code: codeOf(done) })
-      const claims = JSON.parse(Buffer.from(body.id_token.split('.')[1]!, 'base64url').toString())
+      const claims = await claimsOf(server, { request, page: done })
       expect(claims).toMatchObject({ email: address, email_verified: true, amr: ['otp'] })
       expect(await isSignedIn(browser, server)).toBe(true)
     }
@@ -265,7 +254,7 @@ describe('a person who asks for a code', () => {
     const asked = await ask(browser, page, email)
     const code = await codeTo(email)
     const uid = /interaction\/([\w-]+)/.exec(asked.url)![1]!
-    const csrf = /name="csrf" value="([^"]+)"/.exec(asked.text)![1]!
+    const csrf = csrfIn(asked)
     const at = [server, sibling]
     const guesses = Array.from({ length: 300 }, async (_, index) => {
       const each = createBrowser({ headers: anotherNetwork(), at: at[index % 2]!.address })

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Browser, createBrowser, type Page } from './support/browser.ts'
+import { type Browser, createBrowser, csrfIn, type Page } from './support/browser.ts'
 import {
   age,
   authorizationRequest,
@@ -221,7 +221,7 @@ describe('a double click', () => {
 
 describe('steps out of order', () => {
   const press = (browser: Browser, page: Page, step: string, form = {}) => {
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
+    const csrf = csrfIn(page)
     return browser.send(`${page.url.replace(/\/(sign-in|register)$/, '')}${step}`, {
       form: { csrf, ...form },
     })

@@ -1,6 +1,6 @@
 // Whoever asks with a clock in hand learns no more than everybody else.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Browser, createBrowser, type Page } from './support/browser.ts'
+import { type Browser, createBrowser, csrfIn, type Page } from './support/browser.ts'
 import { authorizationRequest, begin, newEmail, PASSWORD } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
 
@@ -40,14 +40,12 @@ let door: Page
 const WAYS: Record<string, Ask> = {
   'a code': (browser, email) => browser.submit(door, '/method/email-code/begin', { email }),
   'a reset link': async (browser, email) =>
-    browser.send(`${server.issuer}/forgot`, { form: { csrf: csrfOf(door), email } }),
+    browser.send(`${server.issuer}/forgot`, { form: { csrf: csrfIn(door), email } }),
   'an account': (browser, email) =>
     browser.send(`${door.url}/register`, {
-      form: { csrf: csrfOf(door), email, name: 'Ada', password: PASSWORD },
+      form: { csrf: csrfIn(door), email, name: 'Ada', password: PASSWORD },
     }),
 }
-
-const csrfOf = ({ text }: Page) => /name="csrf" value="([^"]+)"/.exec(text)![1]!
 
 async function time(ask: Ask, browser: Browser, email: string): Promise<number> {
   const began = performance.now()

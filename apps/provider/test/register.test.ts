@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { anotherNetwork, createBrowser, type Page, TRUST_LOOPBACK } from './support/browser.ts'
-import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { anotherNetwork, createBrowser, csrfIn, type Page, TRUST_LOOPBACK } from './support/browser.ts'
 import {
   auditTrail,
   authorizationRequest,
@@ -16,22 +14,17 @@ import {
   signUpAndIn,
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
+import { startTwins, type Twins } from './support/twins.ts'
 
-let database: TestDatabase
+let twins: Twins
 let server: TestServer
 /** Another instance on the same database, as far as the database allows several. */
 let sibling: TestServer
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const first = await database.open()
-  const shared = { settings: TRUST_LOOPBACK, secretKey: randomBytes(32) }
-  server = await startServer({ ...shared, database: first })
-  sibling = await startServer({ ...shared, database: database.url ? await database.open() : first })
+  twins = await startTwins()
+  ;({ server, sibling } = twins)
 })
-afterAll(async () => {
-  await Promise.all([server.close(), sibling.close()])
-  await database.drop()
-})
+afterAll(() => twins.close())
 
 async function open(at = server, headers = anotherNetwork()) {
   const browser = createBrowser({ headers })
@@ -256,7 +249,7 @@ describe('an operator', () => {
     const page = await begin(browser, authorizationRequest(closed, closed.clients.own))
     expect(page.text).not.toContain('/register')
     expect((await browser.get(`${page.url}/register`)).status).toBe(403)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)![1]!
+    const csrf = csrfIn(page)
     const answer = await browser.send(`${page.url}/register`, {
       form: { csrf, email: newEmail(), password: PASSWORD },
     })
