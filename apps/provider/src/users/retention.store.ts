@@ -37,15 +37,12 @@ const REMOVE_OVER = `
 export type OverSlice = { after: string | null; margin: number; size: number }
 
 /** `margin`: milliseconds that a challenge stays after its time. `next` is where the following slice begins. */
-export async function removeOver(connection: Connection, { after, margin, size }: OverSlice) {
-  const { rows } = await connection.query<{ id: string; removed: number }>({
+export const removeOver = (connection: Connection, { after, margin, size }: OverSlice) =>
+  removeSlice(connection, {
     name: 'users.removeOver',
     text: REMOVE_OVER,
     values: [after ?? '', size, margin],
   })
-  const [last] = rows
-  return { changed: last?.removed ?? 0, next: last?.id ?? null, more: last !== undefined }
-}
 
 /** Along the index of identifiers, each of which names one device; rows in use are passed over, not waited for. */
 const REMOVE_TRUST = `
@@ -60,17 +57,24 @@ const REMOVE_TRUST = `
          for update skip locked))
     returning 1
   )
-  select identifier, (select count(*)::int from removed) as removed from slice order by identifier desc limit 1`
+  select identifier as id, (select count(*)::int from removed) as removed from slice order by identifier desc limit 1`
 
 export type TrustSlice = { after: string | null; keep: number; size: number }
 
 /** Devices that were trusted more than `keep` milliseconds ago; all of them where that is 0. */
-export async function removeTrust(connection: Connection, { after, keep, size }: TrustSlice) {
-  const { rows } = await connection.query<{ identifier: string; removed: number }>({
+export const removeTrust = (connection: Connection, { after, keep, size }: TrustSlice) =>
+  removeSlice(connection, {
     name: 'users.removeTrust',
     text: REMOVE_TRUST,
     values: [after ?? '', size, keep],
   })
+
+/** What a statement above removed of its slice, and where the slice ended. */
+async function removeSlice(
+  connection: Connection,
+  statement: { name: string; text: string; values: unknown[] },
+) {
+  const { rows } = await connection.query<{ id: string; removed: number }>(statement)
   const [last] = rows
-  return { changed: last?.removed ?? 0, next: last?.identifier ?? null, more: last !== undefined }
+  return { changed: last?.removed ?? 0, next: last?.id ?? null, more: last !== undefined }
 }
