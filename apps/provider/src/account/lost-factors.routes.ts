@@ -14,37 +14,30 @@ export function lostFactorsRoutes(router: Router, room: Room): void {
   const find = (ctx: Context, purpose: LinkPurpose, token: string) =>
     links.open(ctx, () => recoveries.findByLink(purpose, token), NO_USE[purpose])
 
-  /** Looking at a link does nothing: scanners of mail do it too. */
   router.get(FINISH_PATH, async (ctx) => {
-    const token = links.take(ctx)
-    if (token === null) return
-    const { user, recovery } = await find(ctx, 'recovery_finish', token)
-    const page = views.page(recoverPage, {
-      title: 'Remove your second step',
-      address: user.email,
-      askedAt: timeInWords(recovery.askedAt),
-      token,
-      action: FINISH_PATH,
-      csrf: csrf.token(ctx),
-    })
-    sendPage(ctx, page)
+    const opened = await look(ctx, 'recovery_finish')
+    if (!opened) return
+    const { link, user } = opened
+    const title = 'Remove your second step'
+    sendPage(ctx, views.page(recoverPage, { ...link, title, address: user.email, action: FINISH_PATH }))
   })
   router.get(STOP_PATH, async (ctx) => {
-    const token = links.take(ctx)
-    if (token === null) return
-    const { recovery } = await find(ctx, 'recovery_stop', token)
-    const page = views.page(stopRecoveryPage, {
-      title: 'Keep your second step',
-      askedAt: timeInWords(recovery.askedAt),
-      token,
-      action: STOP_PATH,
-      csrf: csrf.token(ctx),
-    })
-    sendPage(ctx, page)
+    const opened = await look(ctx, 'recovery_stop')
+    if (!opened) return
+    const title = 'Keep your second step'
+    sendPage(ctx, views.page(stopRecoveryPage, { ...opened.link, title, action: STOP_PATH }))
   })
   router.post(FINISH_PATH, finish)
   router.post(STOP_PATH, stopByLink)
   router.post(STOP_RECOVERY, stopHere)
+
+  /** Looking at a link does nothing: scanners of mail do it too. Null where it is looked at again, without its secret. */
+  async function look(ctx: Context, purpose: LinkPurpose) {
+    const token = links.take(ctx)
+    if (token === null) return null
+    const { user, recovery } = await find(ctx, purpose, token)
+    return { user, link: { askedAt: timeInWords(recovery.askedAt), token, csrf: csrf.token(ctx) } }
+  }
 
   async function finish(ctx: Context) {
     const fields = await door.readForm(ctx)
