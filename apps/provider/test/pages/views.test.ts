@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { ASSETS, ada, bareSamples, nobody, ROOT, samples } from './samples.ts'
+import { ASSETS, ada, nobody, ROOT } from './samples/ground.ts'
+import { bareSamples, samples } from './samples.ts'
 
 const HOSTILE = `"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;{{x}}<%= 1 %>`
 const hostile = {
