@@ -12,7 +12,7 @@ type Dependencies = { methods: SignInMethod[]; config: Config }
  * To be asked at the end of the change, in its transaction. `types`: the credential types that are left.
  * @throws Problem 409, which takes the change back
  */
-export async function mindLastWay(
+export async function assertWayLeft(
   { methods, config }: Dependencies,
   user: User,
   types: readonly string[],

@@ -1,7 +1,7 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AuditEvent } from '../audit/event.ts'
-import { type SecondFactor, secondFactorsAmong } from '../config/factors.ts'
+import { STAND_IN, secondFactorsAmong } from '../config/factors.ts'
 import { notFound } from '../http/problem.ts'
 import { seeOther, sendPage } from '../http/reply.ts'
 import {
@@ -16,15 +16,13 @@ import { proofsOf } from '../policy/session-proofs.ts'
 import { combine, type Proof } from '../policy/strength.ts'
 import type { User } from '../users/user.ts'
 import { keepSignedIn } from './keep-signed-in.routes.ts'
-import { mindLastWay } from './last-way.ts'
+import { assertWayLeft } from './last-way.ts'
 import { consoleOf, wayPage } from './pages.ts'
 import type { Room } from './room.routes.ts'
 import type { Demand, Session, Visitor } from './session.routes.ts'
 
 const PAGE = '/account/security'
 const ACT = { page: PAGE, fresh: true } satisfies Demand
-
-const STAND_IN: SecondFactor = 'recovery-codes'
 
 type Finishing = { method: SignInMethod; managed: Parameters<typeof makeChange>[0] }
 
@@ -83,7 +81,7 @@ export function waysRoutes(router: Router, room: Room) {
       const before = await users.listCredentialTypes(user.id)
       const made = await makeChange(managed)
       const left = await dropStandIns(user)
-      if (before.some((type) => !left.includes(type))) await mindLastWay(room, user, left)
+      if (before.some((type) => !left.includes(type))) await assertWayLeft(room, user, left)
       if (made.shown) lift(session, { method: method.id, kind: method.kind, amr: made.shown, at: 0 })
       await tell(ctx, visitor, made)
       await keepSignedIn(ctx, config.ISSUER, session)
@@ -97,7 +95,7 @@ export function waysRoutes(router: Router, room: Room) {
     seeOther(ctx, PAGE)
   }
 
-  /** Recovery codes stand in for another second factor; with the last of those they go. */
+  /** Recovery codes stand in for another second factor; with the last of those they go. The credential types that are left. */
   async function dropStandIns({ id }: User): Promise<string[]> {
     const types = await users.listCredentialTypes(id)
     if (secondFactorsAmong(types).some((factor) => factor !== STAND_IN)) return types

@@ -7,6 +7,9 @@ import { statedDuration } from './parts.ts'
 export const SECOND_FACTORS = ['passkey', 'totp', 'recovery-codes'] as const
 export type SecondFactor = (typeof SECOND_FACTORS)[number]
 
+/** No factor of its own: it stands in for another one that is lost. */
+export const STAND_IN = 'recovery-codes' satisfies SecondFactor
+
 /** Those among the credential types of a person, strongest first. */
 export const secondFactorsAmong = (types: readonly string[]): SecondFactor[] =>
   SECOND_FACTORS.filter((factor) => types.includes(factor))
@@ -71,7 +74,7 @@ const accepted = z
   .array(z.enum(SECOND_FACTORS))
   .refine((names) => new Set(names).size === names.length, 'names each one once')
   .refine(
-    (names) => names.some((name) => name !== 'recovery-codes'),
+    (names) => names.some((name) => name !== STAND_IN),
     'needs passkey or totp: recovery codes only stand in for one of them',
   )
   .transform((names) => SECOND_FACTORS.filter((name) => names.includes(name)))

@@ -31,9 +31,8 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     const { amr } = proof
     const act = async (person: Person) => {
       const { id, kind } = method
-      const proofs = addProof(journey, person, { method: id, kind, amr, at: now().getTime() })
-      const proved = { ...proofs, trustsDevice }
-      await settle(ctx, journey, { user: person.user, proved, method: id })
+      const added = addProof(journey, person, { method: id, kind, amr, at: now().getTime() })
+      await settle(ctx, journey, { user: person.user, proved: { ...added, trustsDevice }, method: id })
       return { ok: true as const }
     }
     if (!('claim' in proof)) return act({ user: proof.user, isNew: false })

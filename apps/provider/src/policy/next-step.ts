@@ -1,5 +1,5 @@
 // The one decision of a sign-in: signed in, one more proof, a second factor to enrol, or no.
-import { type Factors, type SecondFactor, secondFactorsAmong } from '../config/factors.ts'
+import { type Factors, type SecondFactor, STAND_IN, secondFactorsAmong } from '../config/factors.ts'
 import type { Amr } from '../lib/amr.ts'
 import { type AcrRequest, leastAnswer } from './request.ts'
 import {
@@ -94,7 +94,6 @@ function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignI
   }
 }
 
-const STAND_IN = 'recovery-codes' satisfies SecondFactor
 const isOwnKind = (method: SecondFactor) => method !== STAND_IN
 
 /** What a wish can still lead to: nobody is asked twice for the same, and whoever brings a recovery code has lost the rest. */
