@@ -65,19 +65,40 @@ describe('where everybody must have a second factor', () => {
   })
 })
 
-test('a factor that counts no more is asked for once at a request for a fresh proof, and not for ever', async () => {
-  const place = await createTestDatabase()
-  const shared = { database: await place.open(), secretKey: randomBytes(32), now }
-  const before = await startAccountServer({ ...shared, policy: withTrust() })
-  const after = await startAccountServer({ ...shared, policy: withTrust({ accepted: ['passkey'] }) })
-  try {
-    const { email, secret } = await enrolApp(before, await newMember(before), nextCode)
+describe('where a factor of somebody counts no more', () => {
+  let before: TestServer
+  let after: TestServer
+  let drop: () => Promise<void>
+  beforeAll(async () => {
+    const place = await createTestDatabase()
+    const shared = { database: await place.open(), secretKey: randomBytes(32), now }
+    before = await startAccountServer({ ...shared, policy: withTrust() })
+    after = await startAccountServer({ ...shared, policy: withTrust({ accepted: ['passkey'] }) })
+    drop = () => place.drop()
+  })
+  afterAll(async () => {
+    await before.close()
+    await after.close()
+    await drop()
+  })
+
+  const newPerson = async () => enrolApp(before, await newMember(before), nextCode)
+
+  test('it is asked for once at a request for a fresh proof, and not for ever', async () => {
+    const { email, secret } = await newPerson()
     const { browser, page } = await arrive(after, email, { change: { max_age: '3600' } })
     expect([isAsked(page), offersTrust(page)]).toEqual([true, false])
     codeOf(await browser.follow(await browser.submit(page, '/second/totp', { code: nextCode(secret) })))
-  } finally {
-    await before.close()
-    await after.close()
-    await place.drop()
-  }
+  })
+
+  test('a trusted browser lets them in, and no further than that: a sensitive act still asks for the factor', async () => {
+    const person = await newPerson()
+    const browser = await trustBrowser(before, person, { nextCode })
+    codeOf((await arrive(after, person.email, { browser })).page)
+    const act = () => browser.get(`${after.issuer}/account/security/password`).then(browser.follow)
+    const asked = await act()
+    expect([isAsked(asked), offersTrust(asked)]).toEqual([true, false])
+    await browser.follow(await browser.submit(asked, '/second/totp', { code: nextCode(person.secret) }))
+    expect((await act()).text).toContain('Change password')
+  })
 })

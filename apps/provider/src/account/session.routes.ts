@@ -13,7 +13,6 @@ import type { Recoveries, Recovery } from '../methods/lost-factors/recoveries.ts
 import { recoveryInWords } from '../methods/lost-factors/words.ts'
 import type { Told } from '../methods/told.ts'
 import { isStrongest, strongestClass } from '../policy/sensitive.ts'
-import { ONE_FACTOR } from '../policy/strength.ts'
 import type { UserStore } from '../users/store.ts'
 import type { User } from '../users/user.ts'
 import type { Frame } from './pages.ts'
@@ -85,7 +84,7 @@ export function createDoor(deps: Dependencies) {
       authorization(page, {
         max_age: String(proofSeconds),
         login_hint: visitor.user.email,
-        ...(wish !== ONE_FACTOR && { acr_values: wish }),
+        ...(wish && { acr_values: wish }),
       }),
     )
     return null

@@ -107,7 +107,10 @@ export const missing = (offered: readonly SecondFactor[], accepted: readonly Sec
   offered.some((method) => isOwnKind(method) && accepted.includes(method)) ? [] : accepted.filter(isOwnKind)
 
 /** What counts no more is still asked of whoever has nothing else: else a new rule would open their account to a password. */
-function offeredOf(enrolled: readonly SecondFactor[], accepted: readonly SecondFactor[]): SecondFactor[] {
+export function offeredOf(
+  enrolled: readonly SecondFactor[],
+  accepted: readonly SecondFactor[],
+): SecondFactor[] {
   const own = secondFactorsAmong(enrolled)
   const counting = own.filter((method) => accepted.includes(method))
   if (counting.some(isOwnKind)) return counting
