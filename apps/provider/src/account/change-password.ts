@@ -25,7 +25,8 @@ export function changePassword({ config, scope, users, outbox, audit }: Dependen
   return scope.transaction(async () => {
     const generation = await users.advanceGeneration(user.id)
     await users.replaceCredential(user.id, credential)
-    await outbox.post({ to: user.email, userId: user.id, content, occasion: told.occasion })
+    const letter = { to: user.email, userId: user.id, content, occasion: told.occasion }
+    if (user.emailVerified) await outbox.post(letter)
     await audit.record({ type: 'password.changed', userId: user.id, how }, told.visit)
     await keep()
     return generation

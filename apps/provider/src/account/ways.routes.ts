@@ -113,7 +113,7 @@ export function waysRoutes(router: Router, room: Room) {
   async function tell(ctx: Context, { user }: Visitor, { event, further = [], letter }: Change) {
     const { visit, occasion } = door.tellOf(ctx)
     for (const each of [event, ...further]) await audit.record(each, visit)
-    await outbox.post({ to: user.email, userId: user.id, content: letter, occasion })
+    if (user.emailVerified) await outbox.post({ to: user.email, userId: user.id, content: letter, occasion })
   }
 
   function draw(ctx: Context, { part, title, scripts }: ManagePage, status: number) {

@@ -135,11 +135,13 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
   ) {
     await gate.record(ctx, event, journey)
     const occasion = gate.occasionOf(ctx)
-    await outbox.post({ to: user.email, userId: user.id, content: letter, occasion })
+    if (user.emailVerified) await outbox.post({ to: user.email, userId: user.id, content: letter, occasion })
   }
 
-  function tellOwner(ctx: Context, user: User) {
-    return outbox.post({
+  /** A mailbox that nobody proved may be that of a stranger, and hears nothing (decision 018). */
+  async function tellOwner(ctx: Context, user: User) {
+    if (!user.emailVerified) return
+    await outbox.post({
       to: user.email,
       userId: user.id,
       content: { kind: 'new_browser', forgotUrl: `${config.ISSUER}/forgot` },

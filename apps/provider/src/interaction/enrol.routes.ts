@@ -109,12 +109,8 @@ export function enrolRoutes(router: Router, deps: Deps) {
     const { id, kind } = enrolling.method
     const proofs = change.shown ? [{ method: id, kind, amr: change.shown, at: now().getTime() }] : []
     const more: Proved = { ...proved, generation, proofs: [...proved.proofs, ...proofs] }
-    await outbox.post({
-      to: user.email,
-      userId: user.id,
-      content: change.letter,
-      occasion: gate.occasionOf(ctx),
-    })
+    const letter = { to: user.email, userId: user.id, content: change.letter, occasion: gate.occasionOf(ctx) }
+    if (user.emailVerified) await outbox.post(letter)
     for (const event of [change.event, ...(change.further ?? [])]) await gate.record(ctx, event, journey)
     await gate.keep(ctx, { proved: more })
   }
