@@ -98,6 +98,30 @@ describe('after signing up', () => {
   })
 })
 
+describe('on the way to one’s own pages', () => {
+  test('nobody is held up: it stands in the profile until it is taken, or put off', async () => {
+    const browser = newBrowser()
+    say(browser)
+    const page = await browser.follow(await browser.get(`${server.issuer}/register`))
+    const profile = await browser.follow(await register(browser, page))
+    expect(profile.url).toBe(`${server.issuer}/account`)
+    expect(profile.text).toContain(OFFER)
+    const back = await browser.follow(await browser.submit(profile, '/account/later'))
+    expect(back.url).toBe(profile.url)
+    expect(back.text).not.toContain(OFFER)
+  })
+
+  test('it leads to adding one, and is gone then', async () => {
+    const { browser } = await newMember(server)
+    say(browser)
+    const profile = await browser.get(`${server.issuer}/account`)
+    const adding = await browser.submit(profile, '/passkey/add')
+    const { response } = createPasskey(server, adding)
+    await browser.submit(adding, '/passkey/add', { response })
+    expect((await browser.get(`${server.issuer}/account`)).text).not.toContain(OFFER)
+  })
+})
+
 describe('after a new password', () => {
   const changed = async (before: (browser: Browser) => void) => {
     const member = await newMember(server)

@@ -42,6 +42,8 @@ export const profilePage = view<
   ConsolePage &
     Form & {
       notice: string | null
+      /** What is offered to them; null where nothing is. */
+      offer: string | null
       person: Person & { emailVerified: boolean }
       /** As it was typed. */
       name: string

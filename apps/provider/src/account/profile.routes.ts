@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import { seeOther, sendPage } from '../http/reply.ts'
 import type { FieldError } from '../http/view.ts'
 import { nameErrors, normalizeName } from '../users/name.ts'
+import { LATER } from './offer.routes.ts'
 import { consoleOf, profilePage } from './pages.ts'
 import type { Room } from './room.routes.ts'
 import type { Visitor } from './session.routes.ts'
@@ -11,19 +12,21 @@ const PAGE = '/account'
 
 /** Who a person is to the apps: their name and their address. */
 export function profileRoutes(router: Router, room: Room): void {
-  const { door, views, csrf, notices, scope, users, audit } = room
+  const { door, views, csrf, notices, offering, scope, users, audit } = room
 
   router.get(PAGE, async (ctx) => {
     const visitor = await door.enter(ctx, { page: PAGE })
-    if (visitor) draw(ctx, visitor)
+    if (visitor) await draw(ctx, visitor)
   })
   router.post(PAGE, rename)
 
-  function draw(ctx: Context, { user }: Visitor, typed?: { name: string; errors: FieldError[] }) {
+  async function draw(ctx: Context, { user }: Visitor, typed?: { name: string; errors: FieldError[] }) {
+    const isOfferDue = !typed && (await offering.isDue(ctx, user))
     const page = views.page(profilePage, {
       title: 'Profile',
       console: consoleOf('Profile', door.frame(ctx)),
       notice: typed ? null : notices.take(ctx),
+      offer: isOfferDue ? offering.draw(ctx, { later: LATER, isPage: false }).part : null,
       person: user,
       name: typed?.name ?? user.name ?? '',
       errors: typed?.errors ?? [],

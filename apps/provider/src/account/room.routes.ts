@@ -2,6 +2,7 @@ import { createTries, type Tries } from '../limits/tries.ts'
 import type { AccountDependencies } from './dependencies.ts'
 import { createLinks, type Links } from './links.routes.ts'
 import { createNotices, type Notices } from './notice.routes.ts'
+import { createOffering, type Offering } from './offer.routes.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import { createDoor, type Door } from './session.routes.ts'
 
@@ -12,6 +13,7 @@ export type Room = AccountDependencies & {
   links: Links
   notices: Notices
   passwords: Passwords
+  offering: Offering
 }
 
 export function furnish(deps: AccountDependencies): Room {
@@ -23,5 +25,6 @@ export function furnish(deps: AccountDependencies): Room {
     links: createLinks(tries, deps.config),
     notices: createNotices(deps.config.ISSUER),
     passwords: createPasswords(deps.methods),
+    offering: createOffering(deps),
   }
 }

@@ -26,7 +26,7 @@ type Refusal = { errors: FieldError[]; status: number }
 export function securityRoutes(router: Router, room: Room): void {
   const { door, views, csrf, config, notices, users, passwords, tries, browsers, outbox, audit } = room
 
-  const { isOfferDue } = offerRoutes(router, room)
+  offerRoutes(router, room)
   // Before the ways in, whose addresses would match theirs.
   const { drawDevices } = devicesRoutes(router, room)
   const { drawPanels } = waysRoutes(router, room)
@@ -94,7 +94,7 @@ export function securityRoutes(router: Router, room: Room): void {
     const generation = await changePassword(room, { ...change, user, told: door.tellOf(ctx), keep })
     browsers.remember(ctx, { id: user.id, generation })
     notices.leave(ctx, 'password_changed')
-    seeOther(ctx, (await isOfferDue(ctx, user)) ? OFFER : PAGE)
+    seeOther(ctx, (await room.offering.isDue(ctx, user)) ? OFFER : PAGE)
   }
 
   function refuse(ctx: Context, visitor: Visitor, { wait, untilReset }: Extract<Taken, { ok: false }>) {

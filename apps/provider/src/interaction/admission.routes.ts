@@ -59,7 +59,7 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
       await gate.record(ctx, { type: 'user.registered', userId: user.id, method }, journey)
     if (decision.step === 'refuse') return gate.finish(ctx, journey, UNMET)
     if (decision.step === 'admit') {
-      const isOfferDue = await mayOffer(ctx, { user, proved })
+      const isOfferDue = await mayOffer(ctx, journey, { user, proved })
       if (isOfferDue) return hold(ctx, journey, { ...proved, isOffered: true })
       return admit(ctx, journey, { user, proved, login: decision.login })
     }
@@ -72,9 +72,17 @@ export function createAdmission(gate: Gate, deps: InteractionDependencies) {
     seeOther(ctx, journeyPath(uid))
   }
 
-  /** Once, to whoever is new and was not asked to set anything up, where their device is up to it. */
-  async function mayOffer(ctx: Context, { user, proved }: { user: User; proved: Proved }): Promise<boolean> {
-    return hasJustSignedUp(proved) && offers.isWelcome(ctx) && !(await offered?.isEnrolled?.(user))
+  /**
+   * Once, to whoever is new and was not asked to set anything up, where their device is up to it. Not on the way to our own
+   * pages, which have room for it.
+   */
+  async function mayOffer(
+    ctx: Context,
+    { client }: Journey,
+    { user, proved }: { user: User; proved: Proved },
+  ): Promise<boolean> {
+    const isMoment = hasJustSignedUp(proved) && !client.own && offers.isWelcome(ctx)
+    return isMoment && !(await offered?.isEnrolled?.(user))
   }
 
   /** Null where nothing was proved, or it has become worthless since. */

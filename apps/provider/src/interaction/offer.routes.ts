@@ -31,7 +31,8 @@ export function offerRoutes(router: Router, { gate, goOn, views, csrf, methods, 
       if (!proved.isOffered || !method?.offer || (await method.isEnrolled?.(user))) return false
       const token = csrf.token(ctx)
       const action = journeyPath(journey.uid, `/enrol/${method.id}/${method.enrolment?.acts[0]}`)
-      const { part, title } = method.offer({ add: { action, csrf: token }, later: laterOf(journey, token) })
+      const forms = { add: { action, csrf: token }, later: laterOf(journey, token) }
+      const { part, title } = method.offer({ ...forms, isPage: true })
       const page = views.page(managePage, {
         title,
         part: views.fragment(part.view, part.data),

@@ -65,8 +65,8 @@ export type TrustOffer = { length: string; isTicked: boolean }
 export type Part = { view: View<object>; data: object }
 export const part = <Data extends object>(view: View<Data>, data: NoInfer<Data>): Part => ({ view, data })
 
-/** `add` begins setting it up, `later` puts it off. */
-export type Offer = (forms: { add: Form; later: Form }) => { part: Part; title: string }
+/** `add` begins setting it up, `later` puts it off; `isPage` where it is a page by itself. */
+export type Offer = (forms: { add: Form; later: Form; isPage: boolean }) => { part: Part; title: string }
 
 /** What a new person brings at sign-up. */
 export type Enrolment =

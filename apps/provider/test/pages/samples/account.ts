@@ -22,7 +22,7 @@ import {
   wayPage,
 } from '../../../src/account/pages.ts'
 import { asked, day, doors, frame, framed, post, recovery, type Told, views } from './ground.ts'
-import { passwordPart } from './methods.ts'
+import { passkeyOfferPart, passwordPart } from './methods.ts'
 
 const deviceForms = {
   forgetAction: '/account/security/devices/forget',
@@ -37,6 +37,7 @@ export const samples: Record<string, (told: Told) => string> = {
       title: 'Profile',
       console: consoleOf('Profile', frame),
       notice: told.name,
+      offer: null,
       person: { ...told, emailVerified: false },
       name: told.name,
       errors: told.errors,
@@ -195,6 +196,7 @@ export const bareSamples: Record<string, () => string> = {
       title: 'Profile',
       console: consoleOf('Profile', frame),
       notice: null,
+      offer: passkeyOfferPart(false),
       person: { name: null, email: 'ada@example.com', emailVerified: true },
       name: '',
       errors: [],

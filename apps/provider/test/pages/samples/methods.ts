@@ -38,7 +38,7 @@ const passkeySecondFactor = view<PasskeyProof & { csrf: string; trust: TrustOffe
   'methods/passkey/second-factor',
 )
 const passkeyAdd = view<PasskeyProof & { csrf: string; starts: boolean }>('methods/passkey/add')
-const passkeyOffer = view<Record<'add' | 'later', Form>>('methods/passkey/offer')
+const passkeyOffer = view<Record<'add' | 'later', Form> & { isPage: boolean }>('methods/passkey/offer')
 const passkeyPanel = view<{
   passkeys: {
     id: string
@@ -91,6 +91,12 @@ const setUp = ({ email, errors }: Told, { isFirst = true, isOver = false } = {})
     doneUrl: '/account/security',
   })
 
+export const passkeyOfferPart = (isPage: boolean) =>
+  views.fragment(passkeyOffer, {
+    add: post('/account/security/passkey/add'),
+    later: post('/account/later'),
+    isPage,
+  })
 export const passwordPart = (hasPassword: boolean) =>
   views.fragment(passwordPanel, { ...post('/account/security/password'), hasPassword })
 const recoveryCodesPanel = (left: number, isNeeded = true) =>
@@ -115,12 +121,7 @@ export const samples: Record<string, (told: Told) => string> = {
     const data = { ...passkeyProof(told), starts: told.errors.length === 0 }
     return onMethodPage('Add a passkey', views.fragment(passkeyAdd, data), told.errors)
   },
-  'methods/passkey/offer': () =>
-    onMethodPage(
-      'Sign in without a password',
-      views.fragment(passkeyOffer, { add: post('/account/security/passkey/add'), later: post('/later') }),
-      [],
-    ),
+  'methods/passkey/offer': () => onMethodPage('Sign in without a password', passkeyOfferPart(true), []),
   'methods/passkey/panel': ({ name }) =>
     onMethodPage(
       'Security',
