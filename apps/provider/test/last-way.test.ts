@@ -1,5 +1,6 @@
 // T058: a person can take away whatever lets them in, but not all of it.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { canRace } from './races/support/race.ts'
 import {
   letterAbout,
   type Member,
@@ -76,21 +77,25 @@ describe('a password', () => {
   })
 })
 
-test('of a password and a passkey that are removed at the same moment, one stays', async () => {
-  for (let round = 0; round < 3; round++) {
-    const member = await newMember(server)
-    await addPasskey(server, member)
-    await withdrawMailbox(member)
-    await proveStrongest(member)
-    const page = await securityOf(member)
-    const answers = await meetAtRow(server, { table: 'users', id: member.id }, () => [
-      member.browser.submit(page, '/password/remove'),
-      member.browser.submit(page, '/passkey/remove'),
-    ])
-    expect(answers.map(({ status }) => status).sort()).toEqual([303, 409])
-    expect(await typesOf(server, member)).toHaveLength(1)
-  }
-})
+// The embedded database has no second connection to hold the row with.
+test.skipIf(!canRace)(
+  'of a password and a passkey that are removed at the same moment, one stays',
+  async () => {
+    for (let round = 0; round < 3; round++) {
+      const member = await newMember(server)
+      await addPasskey(server, member)
+      await withdrawMailbox(member)
+      await proveStrongest(member)
+      const page = await securityOf(member)
+      const answers = await meetAtRow(server, { table: 'users', id: member.id }, () => [
+        member.browser.submit(page, '/password/remove'),
+        member.browser.submit(page, '/passkey/remove'),
+      ])
+      expect(answers.map(({ status }) => status).sort()).toEqual([303, 409])
+      expect(await typesOf(server, member)).toHaveLength(1)
+    }
+  },
+)
 
 test('one after the other: the second is refused', async () => {
   const member = await newMember(server)
