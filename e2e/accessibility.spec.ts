@@ -23,6 +23,11 @@ async function openAccount(page: Page, path: string) {
   await page.goto(`${URLS.provider}${path}`)
 }
 
+/** As our script says it on a device that makes passkeys. */
+const makesPasskeys = (page: Page) =>
+  page.context().addCookies([{ name: 'anteroom_passkeys', value: 'possible', url: URLS.provider }])
+const offerOn = (page: Page) => page.getByRole('heading', { name: 'Sign in without a password next time?' })
+
 /** Signs up, sets an app up, and comes back without a session: to the second step. */
 async function comeToSecondStep(page: Page) {
   const person = await newAccount(page)
@@ -99,6 +104,17 @@ const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
     await openAccount(page, '/account/security')
     await page.getByRole('button', { name: 'Add a passkey' }).click()
     await expect(page.getByRole('heading', { name: 'Add a passkey' })).toBeVisible()
+  },
+  'account, a passkey is offered': async (page) => {
+    await makesPasskeys(page)
+    await newAccount(page)
+    await expect(offerOn(page)).toBeVisible()
+  },
+  'on the way to an app, a passkey is offered': async (page) => {
+    await makesPasskeys(page)
+    await goToSignIn(page)
+    await createAccount(page, newPerson())
+    await expect(offerOn(page)).toBeVisible()
   },
   'the recovery codes of an app': async (page) => {
     await newAccount(page)
