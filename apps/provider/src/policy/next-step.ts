@@ -96,11 +96,15 @@ function rulesOf({ person, request, policy, isTrustedDevice, ...brought }: SignI
 
 const isOwnKind = (method: SecondFactor) => method !== STAND_IN
 
-/** What a wish can still lead to: nobody is asked twice for the same, and whoever brings a recovery code has lost the rest. */
-const yetToShow = (proofs: readonly Proof[], methods: SecondFactor[]) =>
-  proofs.some(({ method }) => method === STAND_IN)
-    ? []
-    : methods.filter((method) => !proofs.some((proof) => proof.method === method))
+/**
+ * What a wish can still lead to: nobody is asked twice for the same, nor for a recovery code where nothing counts that it could
+ * stand in for; and whoever brings one has lost the rest.
+ */
+function yetToShow(proofs: readonly Proof[], methods: SecondFactor[]): SecondFactor[] {
+  const isBrought = (method: SecondFactor) => proofs.some((proof) => proof.method === method)
+  if (isBrought(STAND_IN) || !methods.some(isOwnKind)) return []
+  return methods.filter((method) => !isBrought(method))
+}
 
 /** What somebody could enrol who has nothing that counts; recovery codes only stand in for something. */
 export const missing = (offered: readonly SecondFactor[], accepted: readonly SecondFactor[]) =>
