@@ -6,7 +6,9 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openDatabase } from '../src/db/open.ts'
 import { silentLog } from '../src/lib/log.ts'
-import type { Browser } from './support/browser.ts'
+import { halfWay, newMember } from './support/account.ts'
+import { appCode, enrolApp } from './support/authenticator-app.ts'
+import { type Browser, csrfIn } from './support/browser.ts'
 import { findPostgresPrograms, type OwnPostgres, startPostgres } from './support/postgres.ts'
 import {
   authorizationRequest,
@@ -19,6 +21,33 @@ import {
   token,
 } from './support/relying-party.ts'
 import { startServer, type TestServer } from './support/server.ts'
+
+/** What somebody half signed in may post, and what a person in their account. */
+const JOURNEY_STEPS = [
+  '/second/totp',
+  '/second/passkey',
+  '/second/recovery-codes',
+  '/second',
+  '/later',
+  '/lost',
+  '/enrol/totp/begin',
+  '/recovery',
+  '/recovery/stop',
+]
+const OWN_STEPS = [
+  '/recover',
+  '/recover/stop',
+  '/account/recovery/stop',
+  '/account/later',
+  '/account/security/offer',
+  '/account/security/devices/forget',
+  '/account/security/devices/forget-all',
+  '/account/security/password/remove',
+  '/account/security/totp/begin',
+  '/account/security/totp/remove',
+  '/account/security/recovery-codes/renew',
+  '/account/security/passkey/add',
+]
 
 const RECOVERY = { timeout: 10_000, interval: 100 }
 
@@ -80,6 +109,36 @@ describe.runIf(findPostgresPrograms())('a database that is gone', () => {
       codeOf(await begin(person.browser, authorizationRequest(server, own)))
     })
   }
+
+  test('stopped: no step of a second factor does anything, and each goes on afterwards', async () => {
+    const member = await newMember(server)
+    const code = (secret: string) => appCode(secret, new Date())
+    const owner = await enrolApp(server, member, code)
+    const { browser, page } = await halfWay(server, owner)
+    const csrf = csrfIn(page)
+    const ownCsrf = csrfIn(await member.browser.get(`${server.issuer}/account/security`))
+    await stopped.gone()
+    try {
+      const answers = await Promise.all([
+        ...JOURNEY_STEPS.map((step) => browser.send(page.url + step, { form: { csrf, code: '123456' } })),
+        ...['/lost', '/second/totp'].map((step) => browser.get(page.url + step)),
+        ...OWN_STEPS.map((step) =>
+          member.browser.send(server.issuer + step, {
+            form: { csrf: ownCsrf, token: 'x'.repeat(43), id: 'crd_1' },
+          }),
+        ),
+      ])
+      for (const { status, headers, url } of answers)
+        expect([url, status, Number(headers.get('retry-after')) > 0]).toEqual([url, 503, true])
+    } finally {
+      await stopped.back()
+    }
+    await vi.waitFor(async () => expect((await fetch(`${server.issuer}/readyz`)).status).toBe(200), RECOVERY)
+    const form = await browser.get(`${page.url}/second/recovery-codes`)
+    const [recoveryCode = ''] = owner.recoveryCodes
+    const done = await browser.submit(form, '/second/recovery-codes', { code: recoveryCode })
+    codeOf(await browser.follow(done))
+  })
 
   async function expectPage(browser: Browser, url: string) {
     const page = await browser.get(url)
