@@ -7,14 +7,15 @@ import type { Room } from './room.routes.ts'
 export function homeRoutes(router: Router, { door, views, config }: Room): void {
   router.get('/', async (ctx) => {
     const visitor = await door.findVisitor(ctx)
+    const frame = visitor && door.frame(ctx)
     const page = views.page(homePage, {
       title: `Welcome to ${config.branding.name}`,
       person: visitor ? visitor.user : null,
       signInUrl: '/sign-in',
       registerUrl: config.policy.registration.open ? '/register' : null,
       accountUrl: '/account',
-      signOut: visitor && door.frame(ctx).signOut,
-      recovery: visitor && door.frame(ctx).recovery,
+      signOut: frame?.signOut ?? null,
+      recovery: frame?.recovery ?? null,
     })
     sendPage(ctx, page)
   })
